@@ -1,0 +1,176 @@
+/** From a source change to a live patch: the road of a fix, as far as the module. */
+import { readdir, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
+import { basename, join } from "node:path";
+import type { Manifest } from "@kgraft/contract";
+import { compileUnit, type KernelTree, type OnProgress, writeTogether } from "@kgraft/kernel";
+import { BadChange, ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
+import { manifestOf } from "./manifest.ts";
+import { glueObject } from "./module/glue.ts";
+import { allOrNone, limit } from "./limit.ts";
+import { finishModule, joinModule } from "./module/module.ts";
+import { runObjtool } from "./module/objtool.ts";
+import { moduleNameOf } from "./shipped/exports.ts";
+import { ShippedKernel } from "./shipped/shipped-kernel.ts";
+import { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
+import { keepLineNumbers } from "./source/line-numbers.ts";
+import { makeShadowTree } from "./source/shadow-tree.ts";
+import { type AffectedUnit, affectedUnits } from "./source/units.ts";
+import { type Compile, compilePair, computeUnitDeltas, type PatchedDelta, type UnitDelta } from "./unit.ts";
+
+export interface BuildRequest {
+  readonly kernel: KernelTree;
+  /** Unified diffs against the kernel's source, applied in this order. */
+  readonly patches: readonly PatchFile[];
+  /** The live patch's name: letters, digits and underscores, at most 55; made from the first diff's when absent. */
+  readonly name?: string;
+  /** What the change repairs, for the manifest. */
+  readonly fixes?: Manifest["fixes"];
+  /** Where NAME.ko and NAME.json go. */
+  readonly directory: string;
+}
+
+export interface LivePatch {
+  readonly modulePath: string;
+  readonly manifestPath: string;
+  readonly manifest: Manifest;
+  /** The units that the change touches, and whether the changed one was compiled before. */
+  readonly units: readonly (AffectedUnit & { readonly cached: boolean })[];
+  /** Functions that the change adds, by unit. */
+  readonly added: readonly string[];
+  readonly warnings: readonly UnitReason[];
+  /** Changed files that have no part in the running kernel. */
+  readonly ignored: readonly string[];
+}
+
+/**
+ * Builds the live patch of a source change for one kernel. Nothing is loaded anywhere; the two files appear whole or
+ * not at all.
+ *
+ * @throws {BadChange} when the diffs are none, do not apply, or touch nothing that is compiled
+ * @throws {ChangeRefused} with every reason why the change cannot be carried
+ * @throws {NoFunctionalChange} when no function does anything else than before
+ */
+export async function build(
+  request: BuildRequest,
+  { onProgress, signal }: { readonly onProgress: OnProgress; readonly signal: AbortSignal },
+): Promise<LivePatch> {
+  const { kernel: tree, patches } = request;
+  const name = patchName(request);
+
+  // 1. What the change is, file by file.
+  onProgress({ stage: "read", message: patches.map((patch) => patch.name).join(", ") });
+  const change = await readChange(patches, (path) =>
+    readFile(join(tree.sourceDirectory, path), "utf8").catch(() => undefined),
+  );
+
+  // 2. Which units it touches, headers included.
+  const { units, unread } = await affectedUnits(tree, change);
+  if (units.length === 0) throw nothingCompiled(change);
+
+  // 3. Each of them compiled before and after, in a shadow of the prepared tree.
+  await using shadow = await makeShadowTree(tree.sourceDirectory, shadowTexts(change));
+  const inSlot = limit(availableParallelism());
+  const stop = new AbortController();
+  const running = AbortSignal.any([signal, stop.signal]);
+  const compile: Compile = (compilation) => inSlot(() => compileUnit(tree, compilation, { signal: running }));
+  let compiled = 0;
+  onProgress({ stage: "compile", doneBytes: 0, totalBytes: units.length });
+  const compilation = units.map(async (affected) => {
+    const pair = await compilePair(affected, shadow.directory, compile);
+    onProgress({ stage: "compile", doneBytes: ++compiled, totalBytes: units.length, message: affected.unit });
+    return pair;
+  });
+  const [glue, ...pairs] = await allOrNone([glueObject(tree, running), ...compilation], stop);
+
+  // 4. What a live patch must carry of each, and whether the originals are what was shipped.
+  onProgress({ stage: "compare" });
+  const kernel = new ShippedKernel(tree, await shippedModules(tree));
+  const deltas = (
+    await allOrNone(
+      pairs.map((pair) => computeUnitDeltas(kernel, pair, compile)),
+      stop,
+    )
+  ).flat();
+  const carried = carriedOf(tree, change, deltas);
+
+  // 5. One module of it all.
+  onProgress({ stage: "link", message: `${name}.ko` });
+  const patched = [...Map.groupBy(carried, ({ shippedObject }) => shippedObject)].map(
+    ([object, ofObject]) => ({
+      name: object,
+      functions: ofObject.flatMap(({ functions }) => functions),
+    }),
+  );
+  const joined = joinModule({ name, glue, deltas: carried, patched }, kernel);
+  const bytes = finishModule(await runObjtool(tree, joined, signal));
+
+  // 6. The module and its manifest, whole or not at all.
+  signal.throwIfAborted();
+  const manifest = manifestOf(request, name, carried, bytes, pairs);
+  const modulePath = join(request.directory, `${name}.ko`);
+  const manifestPath = join(request.directory, `${name}.json`);
+  await writeTogether([
+    [manifestPath, `${JSON.stringify(manifest, null, 2)}\n`],
+    [modulePath, bytes],
+  ]);
+  return {
+    modulePath,
+    manifestPath,
+    manifest,
+    units: pairs.map(({ unit, objects, patched: { cached } }) => ({ unit, objects, cached })),
+    added: carried.flatMap(({ added }) => added),
+    warnings: carried.flatMap(({ warnings }) => warnings),
+    ignored: [...change.ignored, ...unread],
+  };
+}
+
+/** The deltas that a live patch is made of, if it can be made. */
+function carriedOf(
+  tree: KernelTree,
+  change: SourceChange,
+  deltas: readonly UnitDelta[],
+): readonly PatchedDelta[] {
+  const refused = deltas.flatMap((delta) => (delta.kind === "refused" ? delta.reasons : []));
+  if (change.reasons.length + refused.length > 0) throw new ChangeRefused([...change.reasons, ...refused]);
+  const carried = deltas.filter((delta) => delta.kind === "patched");
+  if (carried.some(({ functions }) => functions.length > 0)) return carried;
+  throw new NoFunctionalChange(tree.release, [...new Set(deltas.map(({ unit }) => unit))]);
+}
+
+function patchName({ name, patches }: BuildRequest): string {
+  const given = name ?? `kgraft_${basename(patches[0]?.name ?? "").replace(/\.(patch|diff)$/, "")}`;
+  const cleaned = name ?? given.replaceAll(/[^A-Za-z0-9_]+/g, "_").slice(0, 55);
+  if (!/^[A-Za-z0-9_]{1,55}$/.test(cleaned)) {
+    throw new BadChange(
+      `cannot name the live patch: name is ${JSON.stringify(given)}, wanted 1 to 55 letters, digits and underscores`,
+      "give one with --name",
+    );
+  }
+  return cleaned;
+}
+
+function nothingCompiled(change: SourceChange): Error {
+  if (change.reasons.length > 0) return new ChangeRefused(change.reasons);
+  const files = [...change.texts.keys(), ...change.ignored].join(", ");
+  return new BadChange(
+    `nothing to patch: ${files || "the change"} is in no unit that this kernel was built from`,
+    "a live patch needs a change to C code that the kernel or one of its modules was compiled from",
+  );
+}
+
+/** The changed files as they are compiled: with the line numbers of the originals. */
+function shadowTexts(change: SourceChange): Map<string, string> {
+  return new Map(
+    [...change.texts].map(([path, { original, patched }]) => [
+      path,
+      original === undefined ? patched : keepLineNumbers(original, patched),
+    ]),
+  );
+}
+
+async function shippedModules(tree: KernelTree): Promise<Map<string, string>> {
+  const entries = await readdir(tree.modulesDirectory, { recursive: true });
+  const files = entries.filter((path) => path.endsWith(".ko"));
+  return new Map(files.map((path) => [moduleNameOf(path), path]));
+}

@@ -1,0 +1,48 @@
+/**
+ * Layouts of structures, before the change and after it. Code of the live patch and code of the kernel work on the
+ * same data, and what is allocated already keeps the layout that it has; so a structure may not change under it. Only
+ * what both sides know by one name is compared: a new structure is the patch's own affair.
+ */
+import { bytesSource, openElf } from "@kgraft/elf";
+import { type MemberLayout, readStructLayouts, type StructLayout } from "@kgraft/kernel";
+import type { UnitReason } from "./errors.ts";
+
+/** One reason for each structure whose layout the change moves. The objects carry their types (.BTF). */
+export function changedLayouts(unit: string, before: Uint8Array, after: Uint8Array): UnitReason[] {
+  const original = readStructLayouts(openElf(bytesSource(`${unit} (original)`, before)));
+  const patched = readStructLayouts(openElf(bytesSource(`${unit} (patched)`, after)));
+  return [...patched].flatMap(([key, is]) => {
+    const was = original.get(key);
+    const difference = was === undefined ? undefined : firstDifference(was, is);
+    return difference === undefined
+      ? []
+      : {
+          code: "changed-layout",
+          unit,
+          subject: is.name,
+          message: `${is.name} changed: ${difference}`,
+          hint: "leave the structure as it is, and keep what is new in a shadow variable (klp_shadow_alloc)",
+        };
+  });
+}
+
+function firstDifference(was: StructLayout, is: StructLayout): string | undefined {
+  for (const [name, member] of was.members) {
+    const now = is.members.get(name);
+    if (now === undefined) return `member ${name} at offset ${offset(member)} is gone`;
+    if (now.offsetBits !== member.offsetBits)
+      return `member ${name} was at offset ${offset(member)}, is at ${offset(now)}`;
+    if (now.sizeBits !== member.sizeBits)
+      return `member ${name} had ${member.sizeBits / 8} bytes, has ${now.sizeBits / 8}`;
+  }
+  const added = [...is.members].find(([name]) => !was.members.has(name));
+  if (added !== undefined) return `member ${added[0]} is new, at offset ${offset(added[1])}`;
+  return was.sizeBytes === is.sizeBytes
+    ? undefined
+    : `its size was ${was.sizeBytes} bytes, is ${is.sizeBytes}`;
+}
+
+function offset({ offsetBits }: MemberLayout): string {
+  const bit = offsetBits % 8;
+  return `${Math.floor(offsetBits / 8)}${bit === 0 ? "" : ` bit ${bit}`}`;
+}

@@ -1,0 +1,39 @@
+/** The manifest of a built live patch. */
+import { createHash } from "node:crypto";
+import { basename } from "node:path";
+import { type Manifest, manifestSchema } from "@kgraft/contract";
+import type { BuildRequest } from "./build.ts";
+import type { ObjectPair, PatchedDelta } from "./unit.ts";
+
+export function manifestOf(
+  request: BuildRequest,
+  name: string,
+  carried: readonly PatchedDelta[],
+  bytes: Uint8Array,
+  pairs: readonly ObjectPair[],
+): Manifest {
+  const { release, packageVersion, architecture, buildId } = request.kernel;
+  return manifestSchema.parse({
+    schema: "kgraft-manifest/1",
+    name,
+    kernel: { release, packageVersion, architecture, buildId },
+    module: { file: `${name}.ko`, sha256: sha256(bytes), sizeBytes: bytes.length },
+    fixes: request.fixes ?? [],
+    functions: carried.flatMap(({ unit, shippedObject, functions }) =>
+      functions.map(({ name: function_, sympos, originalSizeBytes, replacementSizeBytes }) => ({
+        object: shippedObject,
+        name: function_,
+        sympos,
+        unit,
+        originalSizeBytes,
+        replacementSizeBytes,
+      })),
+    ),
+    sources: request.patches.map((patch) => ({ file: basename(patch.name), sha256: sha256(patch.text) })),
+    compiler: pairs[0]?.patched.compilerLine ?? "",
+  });
+}
+
+function sha256(data: string | Uint8Array): string {
+  return createHash("sha256").update(data).digest("hex");
+}

@@ -1,0 +1,14 @@
+/**
+ * From a source change to a live-patch module and its manifest.
+ *
+ * @module
+ */
+export { build, type BuildRequest, type LivePatch } from "./build.ts";
+export {
+  BadChange,
+  ChangeRefused,
+  NoFunctionalChange,
+  ShippedKernelUnfit,
+  type UnitReason,
+} from "./errors.ts";
+export type { PatchFile } from "./source/change.ts";

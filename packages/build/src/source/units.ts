@@ -1,0 +1,36 @@
+/** Which units a source change touches, headers and included files taken along. */
+import { type KernelTree, unitsOf } from "@kgraft/kernel";
+import type { SourceChange } from "./change.ts";
+
+export interface AffectedUnit {
+  /** Source path in the tree. */
+  readonly unit: string;
+  /** What it is linked into: `vmlinux`, or one module or several. */
+  readonly objects: readonly string[];
+}
+
+export interface AffectedUnits {
+  /** In the order of their paths. */
+  readonly units: readonly AffectedUnit[];
+  /** Changed files that no unit of this kernel reads. */
+  readonly unread: readonly string[];
+}
+
+/** The units whose compilation reads a changed file. A file that the change creates is read through its includers. */
+export async function affectedUnits(tree: KernelTree, change: SourceChange): Promise<AffectedUnits> {
+  const { units, unitsReading } = await unitsOf(tree);
+  const affected = new Set<string>();
+  const unread: string[] = [];
+  for (const [path, { original }] of change.texts) {
+    const readers = units.has(path) ? [path] : unitsReading(path);
+    for (const unit of readers) affected.add(unit);
+    if (readers.length === 0 && original !== undefined) unread.push(path);
+  }
+  return {
+    units: [...affected]
+      .filter((unit) => unit.endsWith(".c"))
+      .toSorted()
+      .map((unit) => ({ unit, objects: (units.get(unit) ?? []).map(({ name }) => name) })),
+    unread,
+  };
+}

@@ -1,0 +1,118 @@
+/** One unit through the build: compiled before and after the change, compared, checked against the shipped kernel. */
+import { readFile } from "node:fs/promises";
+import { computeDelta, type LivepatchReference, type ReplacedFunction } from "@kgraft/delta";
+import { bytesSource, type ElfObject, type ObjectSymbol, readObject, SHF_ALLOC } from "@kgraft/elf";
+import type { CompiledUnit, CompileRequest } from "@kgraft/kernel";
+import type { UnitReason } from "./errors.ts";
+import { checkFidelity } from "./shipped/fidelity.ts";
+import { UnitTarget } from "./shipped/link-target.ts";
+import { changedLayouts } from "./layouts.ts";
+import type { AffectedUnit } from "./source/units.ts";
+import type { ShippedKernel } from "./shipped/shipped-kernel.ts";
+
+/** A unit compiled before and after the change, one section for each symbol. */
+export interface ObjectPair extends AffectedUnit {
+  readonly original: CompiledUnit;
+  readonly patched: CompiledUnit;
+}
+
+/** Compiles a unit; the kernel and how many run at once are the caller's affair. */
+export type Compile = (request: CompileRequest) => Promise<CompiledUnit>;
+
+export type UnitDelta =
+  | {
+      readonly kind: "patched";
+      readonly unit: string;
+      readonly shippedObject: string;
+      readonly object: ElfObject;
+      readonly functions: readonly ReplacedFunction[];
+      readonly added: readonly string[];
+      readonly livepatchReferences: ReadonlyMap<ObjectSymbol, LivepatchReference>;
+      readonly warnings: readonly UnitReason[];
+    }
+  | { readonly kind: "unchanged"; readonly unit: string }
+  | { readonly kind: "refused"; readonly unit: string; readonly reasons: readonly UnitReason[] };
+
+export type PatchedDelta = Extract<UnitDelta, { kind: "patched" }>;
+
+/** Compiles the unit before the change and after it. */
+export async function compilePair(
+  affected: AffectedUnit,
+  shadowDirectory: string,
+  compile: Compile,
+): Promise<ObjectPair> {
+  const { unit } = affected;
+  const [original, patched] = await Promise.all([
+    compile({ unit, sections: "split" }),
+    compile({ unit, sections: "split", root: shadowDirectory }),
+  ]);
+  return { ...affected, original, patched };
+}
+
+/**
+ * What a live patch must carry of the unit, proven against the shipped kernel; or why it cannot. One verdict for each
+ * object that the unit is linked into.
+ */
+export async function computeUnitDeltas(
+  kernel: ShippedKernel,
+  pair: ObjectPair,
+  compile: Compile,
+): Promise<readonly UnitDelta[]> {
+  const { unit } = pair;
+  const [before, after] = await Promise.all([
+    readFile(pair.original.objectPath),
+    readFile(pair.patched.objectPath),
+  ]);
+  // A header that says nothing to this unit leaves it as it was, to the byte.
+  if (before.equals(after)) return [{ kind: "unchanged", unit }];
+  const original = readLoaded(`${unit} (original)`, before);
+  const patched = readLoaded(`${unit} (patched)`, after);
+  // The original once more, with the distribution's own options: what was shipped can be found in it.
+  const { objectPath } = await compile({ unit, sections: "as-shipped" });
+  const asShipped = readLoaded(`${unit} (as shipped)`, await readFile(objectPath));
+  const deltas = pair.objects.map((object) =>
+    unitDelta(kernel, unit, object, { original, patched, asShipped }),
+  );
+  if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
+  const moved = changedLayouts(unit, before, after);
+  return moved.length === 0 ? deltas : [...deltas, { kind: "refused", unit, reasons: moved }];
+}
+
+/** An object without debug data, which is most of the file; with what objtool wants to know of the code. */
+function readLoaded(name: string, bytes: Uint8Array): ElfObject {
+  return readObject(
+    bytesSource(name, bytes),
+    (section) => (section.flags & SHF_ALLOC) !== 0 || section.name.startsWith(".discard."),
+  );
+}
+
+interface UnitObjects {
+  readonly original: ElfObject;
+  readonly patched: ElfObject;
+  readonly asShipped: ElfObject;
+}
+
+function unitDelta(kernel: ShippedKernel, unit: string, object: string, objects: UnitObjects): UnitDelta {
+  const { original, patched, asShipped } = objects;
+  const shipped = kernel.object(object);
+  if (shipped === undefined) {
+    const message = `${unit} belongs to ${object}, and the distribution ships no module of that name`;
+    return { kind: "refused", unit, reasons: [{ code: "not-shipped", unit, subject: object, message }] };
+  }
+  const target = new UnitTarget(kernel, shipped, asShipped);
+  const verdict = computeDelta(original, patched, target);
+  switch (verdict.kind) {
+    case "unchanged":
+      return { kind: "unchanged", unit };
+    case "refused":
+      return { kind: "refused", unit, reasons: verdict.reasons.map((reason) => ({ ...reason, unit })) };
+    case "patched": {
+      const unfaithful = verdict.functions.flatMap(({ name }) =>
+        checkFidelity(unit, name, asShipped, shipped, target),
+      );
+      if (unfaithful.length > 0) return { kind: "refused", unit, reasons: unfaithful };
+      const warnings = verdict.warnings.map((reason) => ({ ...reason, unit }));
+      return { ...verdict, unit, shippedObject: shipped.name, warnings };
+    }
+  }
+}

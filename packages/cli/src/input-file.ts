@@ -1,0 +1,34 @@
+/** Reading a file that was named on the command line: bounded, for what is larger than any such file is none. */
+import { createReadStream } from "node:fs";
+import { FileUnreadable } from "./errors.ts";
+import { formatBytes } from "./format.ts";
+import { matterOf } from "./system-error.ts";
+
+/** More than the largest update between two kernel versions, and than any module. */
+const inputLimitBytes = 256 << 20;
+
+/** @throws FileUnreadable with this hint, or the signal's reason */
+export async function readInput(
+  path: string,
+  {
+    hint,
+    signal,
+    limitBytes = inputLimitBytes,
+  }: { readonly hint: string; readonly signal: AbortSignal; readonly limitBytes?: number },
+): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let sizeBytes = 0;
+  try {
+    for await (const chunk of createReadStream(path, { signal })) {
+      chunks.push(chunk as Buffer);
+      sizeBytes += (chunk as Buffer).length;
+      if (sizeBytes > limitBytes) throw new Error(`it is larger than ${formatBytes(limitBytes)}`);
+    }
+  } catch (cause) {
+    signal.throwIfAborted();
+    throw new FileUnreadable(`cannot read ${path}: ${matterOf(cause) ?? (cause as Error).message}`, hint, {
+      cause,
+    });
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,80 @@
+/** Reading the values of options. What a value may be is said in the error; @stricli/core names the option. */
+import { resolve } from "node:path";
+
+const sizeFactors: Readonly<Record<string, number>> = { "": 1, K: 2 ** 10, M: 2 ** 20, G: 2 ** 30 };
+const timeFactors: Readonly<Record<string, number>> = { ms: 1, "": 1000, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** `64M`, `1G`: binary, as disks of guests are. */
+export function parseSize(text: string): number {
+  const match = /^(\d{1,9})([KMG]?)(?:i?B)?$/i.exec(text);
+  const bytes = Number(match?.[1]) * (sizeFactors[match?.[2]?.toUpperCase() ?? ""] ?? 1);
+  if (match === null || bytes < 1 || bytes > 2 ** 40) {
+    throw new Error("wanted a size such as 64M or 1G, up to 1024G");
+  }
+  return bytes;
+}
+
+/** `90`, `90s`, `5m`: seconds unless said otherwise. */
+export function parseTimeMs(text: string): number {
+  const match = /^(\d{1,7}(?:\.\d+)?)(ms|s|m|h|)$/.exec(text);
+  const ms = Math.round(Number(match?.[1]) * (timeFactors[match?.[2] ?? ""] ?? 1));
+  if (match === null || ms < 1 || ms > 86_400_000) {
+    throw new Error("wanted a time such as 90s or 5m, up to 24h");
+  }
+  return ms;
+}
+
+export function parseCount(text: string): number {
+  if (!/^\d{1,3}$/.test(text) || Number(text) < 1 || Number(text) > 255) {
+    throw new Error("wanted a number from 1 to 255");
+  }
+  return Number(text);
+}
+
+/** `CVE-2026-1234=title of the fix`; the title may be absent. */
+export function parseFix(text: string): { readonly id: string; readonly title: string } {
+  const at = text.indexOf("=");
+  const id = at < 0 ? text : text.slice(0, at);
+  if (!/^\S{1,100}$/.test(id)) throw new Error("wanted an identifier and a title: CVE-2026-1234=title");
+  return { id, title: at < 0 ? "" : text.slice(at + 1).trim() };
+}
+
+export function parsePath(text: string): string {
+  if (text === "") throw new Error("wanted a path");
+  return resolve(text);
+}
+
+export function parseText(text: string): string {
+  if (text === "") throw new Error("wanted some text");
+  return text;
+}
+
+export type ArchitectureName = "amd64" | "ppc64el";
+
+export const suiteFlag: {
+  readonly kind: "parsed";
+  readonly parse: (text: string) => string;
+  readonly brief: string;
+  readonly placeholder: "NAME";
+  readonly optional: true;
+} = {
+  kind: "parsed",
+  parse: parseText,
+  brief: "Debian suite that carries it: bookworm (default), trixie, sid",
+  placeholder: "NAME",
+  optional: true,
+};
+
+export const archFlag: {
+  readonly kind: "enum";
+  readonly values: readonly ArchitectureName[];
+  readonly brief: string;
+  readonly placeholder: "ARCH";
+  readonly optional: true;
+} = {
+  kind: "enum",
+  values: ["amd64", "ppc64el"],
+  brief: "Architecture; amd64 unless the release's name says otherwise",
+  placeholder: "ARCH",
+  optional: true,
+};

@@ -1,0 +1,71 @@
+import * as z from "zod/mini";
+
+/** One function that a live patch replaces. */
+export interface ManifestFunction {
+  /** `vmlinux`, or the name of the module that holds the function. */
+  readonly object: string;
+  readonly name: string;
+  /** Which of several symbols of that name, counted from 1 in address order; 0 where the name is unique. */
+  readonly sympos: number;
+  /** Path of the unit's source file in the kernel tree, such as `fs/ext4/mballoc.c`. */
+  readonly unit: string;
+  readonly originalSizeBytes: number;
+  readonly replacementSizeBytes: number;
+}
+
+/**
+ * The manifest of a live patch, the `NAME.json` beside its `NAME.ko`: what it replaces, in which kernel, why,
+ * and from what it was made.
+ */
+export interface Manifest {
+  readonly schema: "kgraft-manifest/1";
+  /** The live patch's name as the kernel shows it under /sys/kernel/livepatch (KBUILD_MODNAME). */
+  readonly name: string;
+  readonly kernel: {
+    /** What `uname -r` prints on the only kernel this patch is for. */
+    readonly release: string;
+    /** Version of the distribution's package, such as `6.1.192-1`. */
+    readonly packageVersion: string;
+    readonly architecture: "amd64" | "ppc64el";
+    /** GNU build id of the kernel image, in hex. */
+    readonly buildId: string;
+  };
+  readonly module: { readonly file: string; readonly sha256: string; readonly sizeBytes: number };
+  /** What the patch repairs, as far as its author said so. */
+  readonly fixes: readonly { readonly id: string; readonly title: string }[];
+  readonly functions: readonly ManifestFunction[];
+  /** The source changes it was made from. */
+  readonly sources: readonly { readonly file: string; readonly sha256: string }[];
+  /** First line of the compiler's `--version`. */
+  readonly compiler: string;
+}
+
+const text: z.ZodMiniType<string> = z.string().check(z.maxLength(4096));
+const sha256: z.ZodMiniType<string> = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const count: z.ZodMiniType<number> = z.int().check(z.minimum(0));
+
+/** What a reader accepts: unknown fields are refused, so that a manifest of a later kind is not half understood. */
+export const manifestSchema: z.ZodMiniType<Manifest> = z.strictObject({
+  schema: z.literal("kgraft-manifest/1"),
+  name: z.string().check(z.regex(/^[A-Za-z0-9_]{1,55}$/)),
+  kernel: z.strictObject({
+    release: z.string().check(z.regex(/^[A-Za-z0-9._+~-]{1,64}$/)),
+    packageVersion: text,
+    architecture: z.enum(["amd64", "ppc64el"]),
+    buildId: z.string().check(z.regex(/^[0-9a-f]{8,64}$/)),
+  }),
+  module: z.strictObject({ file: text, sha256, sizeBytes: count }),
+  fixes: z.array(z.strictObject({ id: text, title: text })),
+  functions: z.array(
+    z.strictObject({
+      object: z.string().check(z.regex(/^[A-Za-z0-9_]{1,55}$/)),
+      name: z.string().check(z.minLength(1), z.maxLength(511)),
+      sympos: count,
+      unit: text,
+      originalSizeBytes: count,
+      replacementSizeBytes: count,
+    }),
+  ),
+  sources: z.array(z.strictObject({ file: text, sha256 })),
+  compiler: text,
+});

@@ -1,0 +1,29 @@
+import { EM_X86_64, type ObjectSection } from "@kgraft/elf";
+import { x86_64 } from "./x86-64.ts";
+
+/** What the engine must know of a processor. One file per architecture in this folder. */
+export interface Architecture {
+  readonly name: string;
+  /** e_machine */
+  readonly machine: number;
+  /** Size of the field that a relocation type fills, in bytes; undefined for a type that no live patch may carry. */
+  fieldSizeBytes(type: number): number | undefined;
+  /**
+   * How many bytes after the field at `offset` the processor counts from, for a relocation relative to the
+   * instruction pointer in code; 0 for any other. The place reached is symbol + addend + this.
+   */
+  pcDistance(code: Uint8Array, offset: number, type: number): number;
+  /** Whether the field at `offset` is the target of a direct call or jump, as opposed to a function's address. */
+  isBranch(code: Uint8Array, offset: number, type: number): boolean;
+  /** Whether ftrace can redirect the function that lies at `start` of the section: the compiler left it an entry. */
+  hasTracedEntry(section: ObjectSection, start: number): boolean;
+}
+
+const architectures: readonly Architecture[] = [x86_64];
+
+/** The architecture of an e_machine value, or undefined where the engine knows none. */
+export function architectureOf(machine: number): Architecture | undefined {
+  return architectures.find((architecture) => architecture.machine === machine);
+}
+
+export const knownMachines: string = `${EM_X86_64} (x86-64)`;

@@ -1,0 +1,130 @@
+/**
+ * Which part of the patched object continues which part of the original. A funnel, surest first; what falls through
+ * is new, or gone. It never pairs by name what has no identity of its own: strings, `__func__.25`, `_rs.26`.
+ *
+ * 1. The same name: `ext4_mb_load_buddy_gfp`, `ext4_ac_cachep`.
+ * 2. Clones whose number moved: `ext4_mb_use_preallocated.constprop.0` and `.constprop.1`, where there is one each.
+ * 3. Static locals, whose number gcc counts anew each time, by what uses them:
+ *    `ext4_grpinfo_slab_create_mutex.20` is the one that ext4_mb_init() refers to in both objects.
+ * 4. Static locals that are the only ones of their name in both.
+ */
+import { staticLocalName, withoutCloneNumbers } from "./names.ts";
+import type { Part, Parts } from "./parts.ts";
+
+export interface Correlation {
+  /** The part of the original object that this part of the patched one continues. */
+  originalOf(patched: Part): Part | undefined;
+  /** Parts of the original object that nothing continues. */
+  readonly gone: readonly Part[];
+}
+
+export function correlate(original: Parts, patched: Parts): Correlation {
+  const pairs = new Pairs();
+  pairByKey(pairs, original, patched, (part) => (isStaticLocal(part) ? undefined : part.name));
+  pairByKey(pairs, original, patched, (part) =>
+    part.kind === "function" && part.name !== undefined ? withoutCloneNumbers(part.name) : undefined,
+  );
+  pairByUse(pairs, original, patched);
+  pairByKey(pairs, original, patched, (part) =>
+    isStaticLocal(part) ? staticLocalName(part.name ?? "") : undefined,
+  );
+  return {
+    originalOf: (part) => pairs.originals.get(part),
+    gone: original.all.filter((part) => hasIdentity(part) && !pairs.taken.has(part)),
+  };
+}
+
+class Pairs {
+  readonly originals = new Map<Part, Part>();
+  readonly taken = new Set<Part>();
+
+  add(original: Part, patched: Part): void {
+    if (this.taken.has(original) || this.originals.has(patched)) return;
+    this.taken.add(original);
+    this.originals.set(patched, original);
+  }
+}
+
+function hasIdentity(part: Part): boolean {
+  return part.kind === "function" || part.kind === "data" || part.kind === "constant";
+}
+
+/** A variable that is static in a function; its name ends in a number of gcc's. */
+export function isStaticLocal(part: Part): boolean {
+  return part.kind !== "function" && hasIdentity(part) && staticLocalName(part.name ?? "") !== undefined;
+}
+
+/** Pairs parts whose key occurs exactly once among those left on both sides. */
+function pairByKey(
+  pairs: Pairs,
+  original: Parts,
+  patched: Parts,
+  key: (part: Part) => string | undefined,
+): void {
+  const group = (parts: Parts, isLeft: (part: Part) => boolean): Map<string, Part[]> =>
+    Map.groupBy(
+      parts.all.filter((part) => hasIdentity(part) && isLeft(part) && key(part) !== undefined),
+      (part) => `${part.kind} ${key(part) ?? ""}`,
+    );
+  const originals = group(original, (part) => !pairs.taken.has(part));
+  for (const [name, candidates] of group(patched, (part) => !pairs.originals.has(part))) {
+    const [from, ...more] = originals.get(name) ?? [];
+    const [to] = candidates;
+    if (from !== undefined && to !== undefined && more.length === 0 && candidates.length === 1)
+      pairs.add(from, to);
+  }
+}
+
+/**
+ * Pairs static locals by what uses them: paired functions and variables vote, each for the n-th of a name that it used
+ * before and the n-th that it uses now. Only what all agree on is paired: a function that now uses another one's
+ * `cnt` would else hand it over. What is paired votes in turn: `__compound_literal.3` of a table leads to the next.
+ */
+function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
+  const votes = new Votes();
+  const seen = new Set<Part>();
+  for (
+    let users = [...pairs.originals];
+    users.length > 0;
+    users = [...pairs.originals].filter(([to]) => !seen.has(to))
+  ) {
+    for (const [to, from] of users) {
+      seen.add(to);
+      const before = staticLocalsOf(original, from);
+      for (const [name, after] of staticLocalsOf(patched, to)) {
+        const candidates = before.get(name) ?? [];
+        if (candidates.length === after.length)
+          after.forEach((part, index) => votes.add(candidates[index]!, part)); // equally many
+      }
+    }
+    for (const [from, to] of votes.unanimous()) pairs.add(from, to);
+  }
+}
+
+class Votes {
+  readonly #originals = new Map<Part, Set<Part>>();
+  readonly #patched = new Map<Part, Set<Part>>();
+
+  add(original: Part, patched: Part): void {
+    this.#originals.set(patched, (this.#originals.get(patched) ?? new Set()).add(original));
+    this.#patched.set(original, (this.#patched.get(original) ?? new Set()).add(patched));
+  }
+
+  /** Pairs that every vote is for. */
+  unanimous(): [Part, Part][] {
+    return [...this.#originals].flatMap(([patched, originals]): [Part, Part][] => {
+      const [original] = originals;
+      return original !== undefined && originals.size === 1 && this.#patched.get(original)?.size === 1
+        ? [[original, patched]]
+        : [];
+    });
+  }
+}
+
+function staticLocalsOf(parts: Parts, user: Part): Map<string, Part[]> {
+  const used = new Set<Part>();
+  for (const { target } of parts.references(user)) {
+    if (target.kind === "part" && isStaticLocal(target.part)) used.add(target.part);
+  }
+  return Map.groupBy(used, (part) => staticLocalName(part.name ?? "") ?? "");
+}

@@ -1,0 +1,192 @@
+/**
+ * The delta of one unit: what a source change did to its object, and what a live patch must therefore carry.
+ * Source of the idea: Ksplice (EuroSys 2009), "pre-post differencing" at the object level, function by function.
+ */
+import { type ElfObject, ElfFormatError, type ObjectSymbol, STB_LOCAL } from "@kgraft/elf";
+import { architectureOf, knownMachines } from "./arch/architecture.ts";
+import { Comparison } from "./compare.ts";
+import { correlate, type Correlation } from "./correlate.ts";
+import type { LivepatchReference } from "./klp.ts";
+import { parentOf } from "./names.ts";
+import { Output } from "./output.ts";
+import { describe, type Part, Parts } from "./parts.ts";
+import { changedData, changedSections, isInit, unreplaceable } from "./patchability.ts";
+import type { Reason } from "./reasons.ts";
+import { Selection } from "./select.ts";
+import { Special } from "./special.ts";
+import type { LinkTarget } from "./target.ts";
+
+export type Verdict =
+  /** The change is in functions, and `object` carries them; `functions` is empty where all of them are new. */
+  | {
+      readonly kind: "patched";
+      readonly object: ElfObject;
+      readonly functions: readonly ReplacedFunction[];
+      /** Functions that are new, by name. */
+      readonly added: readonly string[];
+      /** Undefined symbols of `object` that only the livepatch core can resolve. */
+      readonly livepatchReferences: ReadonlyMap<ObjectSymbol, LivepatchReference>;
+      readonly warnings: readonly Reason[];
+    }
+  /** No function does anything else than before. */
+  | { readonly kind: "unchanged" }
+  /** Something changed that no live patch can bring about; every reason is given. */
+  | { readonly kind: "refused"; readonly reasons: readonly Reason[] };
+
+export interface ReplacedFunction {
+  /** Name in the running kernel. */
+  readonly name: string;
+  /** Which of several of that name, 0 where it is the only one. */
+  readonly sympos: number;
+  /** The replacement in the verdict's object. */
+  readonly symbol: ObjectSymbol;
+  readonly originalSizeBytes: number;
+  readonly replacementSizeBytes: number;
+}
+
+/** A changed function and the unlikely part that the compiler split off it: they jump into each other. */
+interface FunctionGroup {
+  readonly main: Part;
+  readonly parts: readonly Part[];
+}
+
+/**
+ * Compares two objects of one unit, compiled before and after the change by the same compiler with one section per
+ * symbol.
+ *
+ * @throws {ElfFormatError} when the two are not for one known processor
+ */
+export function computeDelta(original: ElfObject, patched: ElfObject, target: LinkTarget): Verdict {
+  const architecture = architectureOf(original.machine);
+  if (architecture === undefined || patched.machine !== original.machine) {
+    throw new ElfFormatError(
+      `cannot compare ${original.name} with ${patched.name}: machines are ${original.machine} and ${patched.machine}, wanted ${knownMachines} for both`,
+    );
+  }
+  // 1. Cut both objects into parts, and read the tables about them.
+  const before = new Parts(original, architecture);
+  const after = new Parts(patched, architecture);
+  const specialBefore = new Special(before, target.entrySizes);
+  const specialAfter = new Special(after, target.entrySizes);
+
+  // 2. Find out which part continues which, and compare those.
+  const correlation = correlate(before, after);
+  const comparison = new Comparison(
+    { parts: before, special: specialBefore },
+    { parts: after, special: specialAfter },
+    correlation,
+  );
+  const { changed, added } = changedFunctions(before, after, correlation, comparison);
+
+  // 3. Look for what cannot be carried.
+  const reasons: Reason[] = [
+    ...specialBefore.reasons,
+    ...changedData(before, after, correlation, comparison),
+    ...changedSections(before, after, comparison),
+    ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
+  ];
+  if (changed.length + added.length + reasons.length === 0) return { kind: "unchanged" };
+
+  // 4. Select what the patch carries, and write it as an object.
+  const selection = new Selection(
+    after,
+    specialAfter,
+    correlation,
+    comparison,
+    [...changed, ...added].flatMap(({ parts }) => parts),
+  );
+  const output = new Output(
+    patched.name,
+    after,
+    selection,
+    target,
+    (part) => correlation.originalOf(part) === undefined,
+  );
+  const functions: ReplacedFunction[] = [];
+  for (const { main } of changed) {
+    const replaced = replacedFunction(main, correlation.originalOf(main)!, target, output); // as above
+    if ("code" in replaced) reasons.push(replaced);
+    else functions.push(replaced);
+  }
+  reasons.push(...selection.reasons, ...output.reasons);
+  if (reasons.length > 0) return { kind: "refused", reasons };
+  return {
+    kind: "patched",
+    object: output.object,
+    functions,
+    added: added.map(({ main }) => describe(main)),
+    livepatchReferences: output.livepatchReferences,
+    warnings: output.warnings,
+  };
+}
+
+function changedFunctions(
+  before: Parts,
+  after: Parts,
+  correlation: Correlation,
+  comparison: Comparison,
+): { changed: FunctionGroup[]; added: FunctionGroup[] } {
+  const changed: FunctionGroup[] = [];
+  const added: FunctionGroup[] = [];
+  for (const group of functionGroups(after)) {
+    const was = correlation.originalOf(group.main);
+    if (was === undefined) {
+      if (!isInit(group.main)) added.push(group);
+    } else if (!sameGroup(group, groupOf(before, was), correlation, comparison)) changed.push(group);
+  }
+  return { changed, added };
+}
+
+function functionGroups(parts: Parts): FunctionGroup[] {
+  return parts.all
+    .filter((part) => part.kind === "function" && parentOf(part.name ?? "") === undefined)
+    .map((main) => groupOf(parts, main));
+}
+
+function groupOf(parts: Parts, main: Part): FunctionGroup {
+  const children = parts.all.filter(
+    (part) => part.kind === "function" && parentOf(part.name ?? "") === main.name,
+  );
+  return { main, parts: [main, ...children] };
+}
+
+function sameGroup(
+  after: FunctionGroup,
+  before: FunctionGroup,
+  correlation: Correlation,
+  comparison: Comparison,
+): boolean {
+  return (
+    after.parts.length === before.parts.length &&
+    after.parts.every((part) => {
+      const was = correlation.originalOf(part);
+      return was !== undefined && before.parts.includes(was) && comparison.equal(was, part);
+    })
+  );
+}
+
+/** The livepatch core finds the original by its name, and its position among those of that name. */
+function replacedFunction(
+  main: Part,
+  original: Part,
+  target: LinkTarget,
+  output: Output,
+): ReplacedFunction | Reason {
+  const name = describe(original);
+  const symbol = original.symbols.find((candidate) => candidate.name === original.name);
+  const position = target.locate({ name, local: symbol?.binding === STB_LOCAL });
+  if (position.kind === "found") {
+    return {
+      name,
+      sympos: position.sympos,
+      symbol: output.symbolOf(main),
+      originalSizeBytes: original.end - original.start,
+      replacementSizeBytes: main.end - main.start,
+    };
+  }
+  return {
+    code: position.kind === "ambiguous" ? "ambiguous-symbol" : "unknown-symbol",
+    subject: name,
+    message: `${name} cannot be found in the shipped ${target.object}: ${position.why}`,
+  };
+}

@@ -1,0 +1,61 @@
+/**
+ * What a symbol's name says. gcc appends numbers and suffixes that differ between two compilations of nearly the
+ * same source, and the kernel's macros make statics whose name is the macro's and not the author's.
+ */
+
+/** Suffixes that gcc gives to clones of a function, in any combination, each with a number. */
+const cloneNumber = /\.(isra|constprop|part)\.\d+/g;
+
+/**
+ * A function's name without the numbers of its clones: `ext4_mb_use_preallocated.constprop.0` and
+ * `ext4_mb_use_preallocated.constprop.1` may be the same function, `foo` and `foo.isra.0` never are.
+ */
+export function withoutCloneNumbers(name: string): string {
+  return name.replaceAll(cloneNumber, ".$1");
+}
+
+const coldSuffix = /\.cold(\.\d+)?$/;
+
+/** The function whose unlikely part this is: `ext4_mb_init` for `ext4_mb_init.cold`; undefined for any other. */
+export function parentOf(name: string): string | undefined {
+  return coldSuffix.test(name) ? name.replace(coldSuffix, "") : undefined;
+}
+
+const numbered = /^(.+)\.\d+$/;
+
+/** A static local's name without gcc's number: `ext4_grpinfo_slab_create_mutex` for `..._mutex.20`. */
+export function staticLocalName(name: string): string | undefined {
+  return numbered.exec(name)?.[1];
+}
+
+/**
+ * Constants that the compiler or a macro made for one place in the code: equal contents are as good as identity.
+ * `__func__.25` in ext4_mb_load_buddy_gfp(), `CSWTCH.12` of a switch turned into a table, `.LC0`, `__msg.156` of
+ * NL_SET_ERR_MSG() in bond_enslave().
+ */
+export function isLiteralName(name: string): boolean {
+  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|__msg|CSWTCH|str__\w+__trace_system_name)\.\d+$|^\.L/.test(
+    name,
+  );
+}
+
+/**
+ * Writable statics that a macro puts at one place of the code: once-flags, rate limits, lock classes, descriptors of
+ * debug messages. A new copy starts from its initial value: at worst a warning is printed once more.
+ * `_rs.26` of WARN_RATELIMIT() in ext4_mb_load_buddy_gfp(), `__key.22` of mutex_init().
+ */
+export function isSiteStatic(name: string, section: string): boolean {
+  // An author may call a variable `descriptor` too; the macro's lies in a section of its own.
+  if (section === "__dyndbg") return /^(descriptor|__UNIQUE_ID_ddebug\d+)(\.\d+)?$/.test(name);
+  return /^(__warned|__already_done|__already_printed|__print_once|__key|_rs)\.\d+$/.test(name);
+}
+
+/** Which macro made a site static: its name without the numbers of compiler and preprocessor. */
+export function siteStaticName(name: string): string {
+  return name.replaceAll(/\d+/g, "");
+}
+
+/** Padding symbols before a function, for kernels with call padding or control-flow checks. */
+export function isPrefixSymbol(name: string): boolean {
+  return name.startsWith("__pfx_") || name.startsWith("__cfi_");
+}

@@ -1,0 +1,376 @@
+/**
+ * The selected parts as an object of their own: each part a section named as it was, each reference bound as the
+ * selection says. Names that only the livepatch core can resolve stay plain undefined symbols here, told apart by
+ * the map beside the object, because tools that still have to read the object know nothing of SHN_LIVEPATCH.
+ */
+import {
+  type ElfObject,
+  type ObjectRelocation,
+  type ObjectSection,
+  type ObjectSymbol,
+  SHT_NOBITS,
+  STB_GLOBAL,
+  STB_LOCAL,
+  STT_NOTYPE,
+  STT_SECTION,
+} from "@kgraft/elf";
+import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
+import { describe, type Part, partBytes, type Parts, type Reference } from "./parts.ts";
+import type { Reason } from "./reasons.ts";
+import type { Binding, Selection } from "./select.ts";
+import type { SpecialEntry } from "./special.ts";
+import type { LinkTarget } from "./target.ts";
+
+/** A special section of the output. */
+interface Table {
+  readonly entries: readonly SpecialEntry[];
+  readonly entrySizeBytes: number;
+  readonly section: ObjectSection;
+  readonly symbol: ObjectSymbol;
+}
+
+export class Output {
+  readonly object: ElfObject;
+  readonly livepatchReferences: Map<ObjectSymbol, LivepatchReference> = new Map();
+  readonly reasons: Reason[] = [];
+  readonly warnings: Reason[] = [];
+  readonly #patched: Parts;
+  readonly #selection: Selection;
+  readonly #target: LinkTarget;
+  readonly #isNew: (part: Part) => boolean;
+  readonly #symbols = new Map<Part, ObjectSymbol>();
+  readonly #sectionSymbols = new Map<ObjectSection, ObjectSymbol>();
+  readonly #outside = new Map<string, ObjectSymbol>();
+  /** Special sections of the output, by the section that their entries are from. */
+  readonly #tables = new Map<ObjectSection, Table>();
+
+  constructor(
+    name: string,
+    patched: Parts,
+    selection: Selection,
+    target: LinkTarget,
+    isNew: (part: Part) => boolean,
+  ) {
+    this.object = {
+      name,
+      machine: patched.object.machine,
+      flags: patched.object.flags,
+      sections: [],
+      symbols: [],
+    };
+    this.#patched = patched;
+    this.#selection = selection;
+    this.#target = target;
+    this.#isNew = isNew;
+    const inOrder = patched.all.filter((part) => selection.parts.has(part));
+    const sections = new Map(inOrder.map((part) => [part, this.#define(part)]));
+    const tables = [...Map.groupBy(selection.entries, (entry) => entry.part.section).values()].flatMap(
+      (entries) => this.#layOutTable(entries.toSorted((a, b) => a.part.start - b.part.start)),
+    );
+    for (const [part, section] of sections) section.relocations = this.#relocations(part, part, false);
+    for (const table of tables) this.#fillTable(table);
+  }
+
+  /** The symbol that stands for a carried function. */
+  symbolOf(part: Part): ObjectSymbol {
+    return this.#symbols.get(part)!; // the constructor defined every selected part
+  }
+
+  #sectionSymbolOf(part: Part): ObjectSymbol {
+    const main = this.symbolOf(part);
+    if (main.type === STT_SECTION || main.place.kind !== "section") return main;
+    const { section } = main.place;
+    const known = this.#sectionSymbols.get(section) ?? sectionSymbol(section);
+    if (!this.#sectionSymbols.has(section)) this.object.symbols.push(known);
+    this.#sectionSymbols.set(section, known);
+    return known;
+  }
+
+  #define(part: Part): ObjectSection {
+    const section = slice(
+      part,
+      part.section.type === SHT_NOBITS ? new Uint8Array(0) : partBytes(part).slice(),
+    );
+    section.sizeBytes = part.end - part.start;
+    this.object.sections.push(section);
+    const place = { kind: "section", section } as const;
+    const named = part.symbols.map((symbol): ObjectSymbol => ({
+      ...symbol,
+      // Replacements are the patch's own; what is new may be what another unit of the patch calls.
+      binding: this.#isNew(part) ? symbol.binding : STB_LOCAL,
+      place,
+      value: symbol.value - part.start,
+    }));
+    this.object.symbols.push(...named);
+    const main = named.find(({ name }) => part.name === name) ?? sectionSymbol(section);
+    if (main.type === STT_SECTION) this.object.symbols.push(main);
+    this.#symbols.set(part, main);
+    return section;
+  }
+
+  /** Makes room for the entries of one special section; sites whose key a live patch cannot reach stay as compiled. */
+  #layOutTable(entries: readonly SpecialEntry[]): Table[] {
+    for (const entry of entries) this.#checkAlternative(entry);
+    const kept = entries.filter((entry) => this.#canReachKey(entry));
+    const [first] = kept;
+    if (first === undefined) return [];
+    const entrySizeBytes = Math.max(...kept.map(({ part }) => part.end - part.start));
+    const section = slice(first.part, new Uint8Array(kept.length * entrySizeBytes));
+    const table: Table = { entries: kept, entrySizeBytes, section, symbol: sectionSymbol(section) };
+    this.object.sections.push(section);
+    this.object.symbols.push(table.symbol);
+    this.#tables.set(first.part.section, table);
+    const companions = kept.flatMap(({ companion }) => companion ?? []);
+    if (companions[0] !== undefined) {
+      const bytes = companions.flatMap((companion) => [...partBytes(companion)]);
+      this.object.sections.push(slice(companions[0], Uint8Array.from(bytes)));
+    }
+    return [table];
+  }
+
+  #fillTable({ entries, entrySizeBytes, section }: Table): void {
+    entries.forEach(({ part }, index) => {
+      section.data.set(partBytes(part), index * entrySizeBytes);
+      for (const relocation of this.#relocations(part, part, true)) {
+        section.relocations.push({ ...relocation, offset: relocation.offset + index * entrySizeBytes });
+      }
+    });
+  }
+
+  /**
+   * A static key or static call of a module is resolved only when that module is there, too late for the kernel's
+   * rewriting of the site. A tracepoint's or debug message's site may stay off; any other would go wrong.
+   */
+  #canReachKey({ table, part, owner }: SpecialEntry): boolean {
+    if (table.keyOffset === undefined) return true;
+    const reference = this.#patched.references(part).find(({ offset }) => offset === table.keyOffset);
+    const name = reference && reference.target.kind !== "nowhere" ? this.#nameOf(part, reference) : undefined;
+    const resolution = name && this.#target.resolve(name);
+    if (resolution?.kind !== "livepatch" || resolution.object === "vmlinux") return true;
+    const where = owner === undefined ? table.section : describe(owner);
+    const reason: Reason = {
+      code: "unreachable-key",
+      subject: where,
+      message: `${where} is switched by ${name?.name ?? "a key"} of module ${resolution.object}, which a live patch cannot reach`,
+    };
+    if (/^__(tracepoint|SCK__tp_func)_|^__UNIQUE_ID_ddebug/.test(name?.name ?? "")) {
+      this.warnings.push({
+        ...reason,
+        message: `${reason.message}: this tracepoint stays off in the replacement`,
+      });
+    } else {
+      this.reasons.push({ ...reason, hint: "leave that static key out of the changed function" });
+    }
+    return false;
+  }
+
+  /**
+   * Alternatives are put in place when the live patch is loaded; what lies in a module is resolved when that module is
+   * there, perhaps later. A field that both write would be written in the wrong order.
+   */
+  #checkAlternative({ table, part, owner }: SpecialEntry): void {
+    if (table.section !== ".altinstructions" || owner === undefined) return;
+    const [instruction, replacement] = this.#patched.references(part).map(({ target }) => target);
+    const bytes = partBytes(part);
+    const lengthBytes = bytes[bytes.length - 2] ?? 0; // struct alt_instr ends in instrlen, replacementlen
+    const start = instruction?.kind === "part" ? instruction.offset : 0;
+    const within = (from: Part, first: number, end: number): { from: Part; reference: Reference }[] =>
+      this.#patched
+        .references(from)
+        .filter(({ offset }) => offset >= first && offset < end)
+        .map((reference) => ({ from, reference }));
+    const fields = [
+      ...within(owner, start, start + lengthBytes),
+      ...(replacement?.kind === "part" ? within(replacement.part, 0, Infinity) : []),
+    ];
+    for (const { from, reference } of fields) {
+      const bound = this.#bound(this.#selection.bind(from, reference, false), reference, false);
+      const late = bound && this.livepatchReferences.get(bound.symbol);
+      if (late === undefined || late.object === "vmlinux") continue;
+      this.reasons.push({
+        code: "relocation-in-alternative",
+        subject: describe(owner),
+        message: `${describe(owner)} reaches ${late.name} of module ${late.object} from an instruction that the kernel replaces at load`,
+        hint: "reach it from a plain instruction: assign it to a local variable first",
+      });
+    }
+  }
+
+  #nameOf(part: Part, reference: Reference): { name: string; local: boolean } | undefined {
+    const binding = this.#selection.bind(part, reference, true);
+    if (binding.kind === "outside") return { name: binding.symbol.name, local: false };
+    if (binding.kind === "original") return nameIn(binding.original);
+    return undefined;
+  }
+
+  #relocations(part: Part, from: Part, fromEntry: boolean): ObjectRelocation[] {
+    return this.#patched.references(part).flatMap((reference) => {
+      if (this.#patched.architecture.fieldSizeBytes(reference.relocation.type) === undefined) {
+        this.reasons.push({
+          code: "unsupported-relocation",
+          subject: describe(from),
+          message: `relocation type ${reference.relocation.type} at offset 0x${reference.offset.toString(16)} of ${describe(from)} is not one that the module loader knows`,
+        });
+      }
+      const bound = this.#bound(this.#selection.bind(part, reference, fromEntry), reference, fromEntry);
+      return bound === undefined
+        ? []
+        : [{ ...bound, offset: reference.offset, type: reference.relocation.type }];
+    });
+  }
+
+  /** The symbol that now stands for what the reference reaches, and the addend that reaches the same place from it. */
+  #bound(
+    binding: Binding,
+    { relocation, target }: Reference,
+    fromEntry: boolean,
+  ): { symbol: ObjectSymbol; addend: number } | undefined {
+    switch (binding.kind) {
+      case "nowhere":
+        return undefined;
+      case "outside":
+        return { symbol: this.#outsideSymbol(binding.symbol.name, false), addend: relocation.addend };
+      case "carried": {
+        // By section where the compiler did so, and in tables: objtool tells a place in a function from a call of it
+        // by that.
+        const bySection = fromEntry || relocation.symbol.type === STT_SECTION;
+        const symbol = bySection ? this.#sectionSymbolOf(binding.part) : this.symbolOf(binding.part);
+        return {
+          symbol,
+          addend: relocation.symbol.value + relocation.addend - binding.part.start - symbol.value,
+        };
+      }
+      case "entry": {
+        const table = this.#tables.get(binding.section);
+        const index =
+          table?.entries.findIndex(({ part }) => binding.offset >= part.start && binding.offset < part.end) ??
+          -1;
+        const entry = table?.entries[index];
+        if (table === undefined || entry === undefined || target.kind !== "part") {
+          this.reasons.push({
+            code: "unresolved-reference",
+            subject: binding.section.name,
+            message: `an entry of ${binding.section.name} that a carried function uses belongs to code that stays behind`,
+          });
+          return undefined;
+        }
+        const place = target.part.start + target.offset;
+        const distance = place - relocation.symbol.value - relocation.addend;
+        return {
+          symbol: table.symbol,
+          addend: index * table.entrySizeBytes + (binding.offset - entry.part.start) - distance,
+        };
+      }
+      case "original": {
+        const { name, local } = nameIn(binding.original);
+        const main = binding.part.symbols.find((symbol) => symbol.name === binding.part.name);
+        const addend = relocation.symbol.value + relocation.addend - (main?.value ?? 0);
+        return { symbol: this.#outsideSymbol(name, local), addend };
+      }
+    }
+  }
+
+  #outsideSymbol(name: string, local: boolean): ObjectSymbol {
+    const key = `${local ? "local" : "global"} ${name}`;
+    const known = this.#outside.get(key);
+    if (known !== undefined) return known;
+    const symbol: ObjectSymbol = {
+      name,
+      binding: STB_GLOBAL,
+      type: STT_NOTYPE,
+      other: 0,
+      place: { kind: "undefined" },
+      value: 0,
+      sizeBytes: 0,
+    };
+    this.#outside.set(key, symbol);
+    this.object.symbols.push(symbol);
+    this.#resolve(symbol, local);
+    this.#offerKey(name);
+    return symbol;
+  }
+
+  /**
+   * A static call goes through `__SCT__name`, and the kernel finds the call's sites by `__SCK__name`. Where objtool runs
+   * over the module it looks for that key's symbol, which code does not mention; without it the kernel takes the
+   * trampoline for a key that it must know, and it knows the exported ones only.
+   */
+  #offerKey(name: string): void {
+    if (!name.startsWith("__SCT__")) return;
+    const key = name.replace("__SCT__", "__SCK__");
+    const resolution = this.#target.resolve({ name: key, local: false });
+    const isReachable =
+      resolution.kind === "exported" || (resolution.kind === "livepatch" && resolution.object === "vmlinux");
+    if (isReachable) this.#outsideSymbol(key, false);
+  }
+
+  #resolve(symbol: ObjectSymbol, local: boolean): void {
+    const { name } = symbol;
+    const resolution = this.#target.resolve({ name, local });
+    switch (resolution.kind) {
+      case "exported":
+        return;
+      case "livepatch": {
+        const reference = { ...resolution, name, patchedObject: this.#target.object };
+        // Two units may each have their own static of that name: apart until the livepatch core's names are given.
+        // What all units call the same keeps its name, for objtool knows some (functions that never return).
+        if (local || resolution.object !== "vmlinux")
+          symbol.name = `${livepatchName(reference)} of ${reference.patchedObject}`;
+        if (isNameable(reference)) this.livepatchReferences.set(symbol, reference);
+        else
+          this.reasons.push({
+            code: "unknown-symbol",
+            subject: name,
+            message: `the kernel cannot parse the name of ${name} in ${resolution.object}`,
+          });
+        return;
+      }
+      case "missing":
+        // Another unit of the same patch may define it; whoever joins the units looks again.
+        if (!local) return;
+        this.reasons.push({
+          code: "unknown-symbol",
+          subject: name,
+          message: `${name} is not in the shipped ${this.#target.object}: ${resolution.why}`,
+        });
+        return;
+      case "ambiguous":
+        this.reasons.push({
+          code: "ambiguous-symbol",
+          subject: name,
+          message: `${name} cannot be told apart in the shipped ${this.#target.object}: ${resolution.why}`,
+        });
+    }
+  }
+}
+
+function nameIn(original: Part): { name: string; local: boolean } {
+  const main = original.symbols.find(({ name }) => name === original.name);
+  return { name: original.name ?? "", local: main === undefined || main.binding === STB_LOCAL };
+}
+
+function slice(part: Part, data: Uint8Array): ObjectSection {
+  const { section, start } = part;
+  return {
+    ...section,
+    // A part keeps the alignment that its place had.
+    alignment: start === 0 ? section.alignment : Math.min(section.alignment, start & -start),
+    data,
+    sizeBytes: data.length,
+    relocations: [],
+    livepatchRelocations: [],
+    linkedTo: undefined,
+  };
+}
+
+function sectionSymbol(section: ObjectSection): ObjectSymbol {
+  return {
+    name: "",
+    binding: STB_LOCAL,
+    type: STT_SECTION,
+    other: 0,
+    place: { kind: "section", section },
+    value: 0,
+    sizeBytes: 0,
+  };
+}

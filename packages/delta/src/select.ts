@@ -1,0 +1,117 @@
+/**
+ * What a live patch must carry: the functions that changed or are new, then what these need and the running kernel
+ * does not have. Everything else is reached where it is.
+ *
+ * Variables that exist stay where they are, for the running kernel uses them; strings, changed constants and macros'
+ * own statics come along as copies. A call to a replaced function goes straight to its replacement, but a function's
+ * *address* stays the original's: others compare it, keep it, and call it after the patch has gone.
+ */
+import type { ObjectSection, ObjectSymbol } from "@kgraft/elf";
+import type { Comparison } from "./compare.ts";
+import type { Correlation } from "./correlate.ts";
+import { describe, isCode, isStorage, type Part, type Parts, type Reference } from "./parts.ts";
+import type { Reason } from "./reasons.ts";
+import { isSpecial, type Special, type SpecialEntry } from "./special.ts";
+
+/** What a reference of a carried part becomes. */
+export type Binding =
+  /** Carried along. */
+  | { readonly kind: "carried"; readonly part: Part }
+  /** A part of this unit that stays in the running kernel, by the name it has there. */
+  | { readonly kind: "original"; readonly part: Part; readonly original: Part }
+  /** An entry of a special section, which comes along with the code it is about. */
+  | { readonly kind: "entry"; readonly section: ObjectSection; readonly offset: number }
+  /** Another unit's. */
+  | { readonly kind: "outside"; readonly symbol: ObjectSymbol }
+  | { readonly kind: "nowhere" };
+
+export class Selection {
+  readonly parts: Set<Part> = new Set();
+  readonly entries: SpecialEntry[] = [];
+  readonly reasons: Reason[] = [];
+  readonly #patched: Parts;
+  readonly #correlation: Correlation;
+  readonly #comparison: Comparison;
+  readonly #waiting: Part[] = [];
+
+  /**
+   * @param functions the changed and new functions, each with its unlikely part
+   */
+  constructor(
+    patched: Parts,
+    special: Special,
+    correlation: Correlation,
+    comparison: Comparison,
+    functions: Iterable<Part>,
+  ) {
+    this.#patched = patched;
+    this.#correlation = correlation;
+    this.#comparison = comparison;
+    for (const part of functions) this.#include(part);
+    for (let part = this.#waiting.pop(); part !== undefined; part = this.#waiting.pop()) {
+      this.#follow(part, false);
+      for (const entry of special.of(part)) {
+        this.entries.push(entry);
+        this.#follow(entry.part, true);
+      }
+    }
+  }
+
+  /** What a reference from a carried part (or from a special section's entry about one) becomes. */
+  bind(from: Part, reference: Reference, fromEntry: boolean): Binding {
+    const { target } = reference;
+    if (target.kind === "nowhere") return { kind: "nowhere" };
+    if (target.kind === "outside") return { kind: "outside", symbol: target.symbol };
+    const { part } = target;
+    if (isSpecial(part.section))
+      return { kind: "entry", section: part.section, offset: part.start + target.offset };
+    const original = this.#correlation.originalOf(part);
+    if (original === undefined) return { kind: "carried", part };
+    if (part.kind === "constant" && !this.#comparison.equal(original, part)) return { kind: "carried", part };
+    if (part.kind === "function" && this.parts.has(part)) {
+      const isAddress = !fromEntry && this.#isStart(target) && !this.#isBranch(from, reference);
+      return isAddress ? { kind: "original", part, original } : { kind: "carried", part };
+    }
+    return { kind: "original", part, original };
+  }
+
+  #include(part: Part): void {
+    if (this.parts.has(part)) return;
+    if (!isStorage(part.section)) {
+      this.reasons.push({
+        code: "unsupported-section",
+        subject: part.section.name,
+        message: `${describe(part)} would have to come along, and section ${part.section.name} means nothing in a live patch`,
+        hint: "reach the original from the changed function, or do without it",
+      });
+    }
+    this.parts.add(part);
+    this.#waiting.push(part);
+  }
+
+  #follow(from: Part, fromEntry: boolean): void {
+    for (const reference of this.#patched.references(from)) {
+      const binding = this.bind(from, reference, fromEntry);
+      if (binding.kind === "carried") this.#include(binding.part);
+      if (binding.kind !== "nowhere") continue;
+      this.reasons.push({
+        code: "unresolved-reference",
+        subject: describe(from),
+        message: `relocation at offset 0x${reference.offset.toString(16)} of ${describe(from)} leads to ${reference.relocation.symbol.name || "a section"} + 0x${reference.relocation.addend.toString(16)}, where nothing is`,
+      });
+    }
+  }
+
+  #isStart(target: Reference["target"] & { kind: "part" }): boolean {
+    // A call-padded function's entry is its symbol, not the padding before it.
+    const entry = target.part.symbols.find(({ name }) => name === target.part.name);
+    return target.offset === (entry === undefined ? 0 : entry.value - target.part.start);
+  }
+
+  #isBranch(from: Part, { relocation }: Reference): boolean {
+    return (
+      isCode(from.section) &&
+      this.#patched.architecture.isBranch(from.section.data, relocation.offset, relocation.type)
+    );
+  }
+}

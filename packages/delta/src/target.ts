@@ -1,0 +1,30 @@
+/** What the engine asks of the running kernel's side: where a name leads from a live-patch module. */
+export interface LinkTarget {
+  /** The object that the unit is linked into: `vmlinux` or a module's name. */
+  readonly object: string;
+  /** Sizes of the kernel's structures, by name: those in `entryTypes`. */
+  readonly entrySizes: ReadonlyMap<string, number>;
+  /** Where a symbol of this unit lies in the shipped object: the livepatch core finds functions to replace by it. */
+  locate(request: SymbolRequest): Position;
+  /** How code of a live patch reaches a symbol. */
+  resolve(request: SymbolRequest): Resolution;
+}
+
+export type Position =
+  | { readonly kind: "found"; readonly sympos: number }
+  | { readonly kind: "missing" | "ambiguous"; readonly why: string };
+
+export interface SymbolRequest {
+  readonly name: string;
+  /** Whether the unit defines it itself, for itself alone (static). */
+  readonly local: boolean;
+}
+
+export type Resolution =
+  /** Linked by the module loader: exported by the kernel, or by a module that this makes the patch depend on. */
+  | { readonly kind: "exported" }
+  /** Resolved by the livepatch core. */
+  | { readonly kind: "livepatch"; readonly object: string; readonly sympos: number }
+  /** The shipped kernel has it not, or has it more than once and cannot say which. */
+  | { readonly kind: "missing"; readonly why: string }
+  | { readonly kind: "ambiguous"; readonly why: string };

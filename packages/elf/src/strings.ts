@@ -1,0 +1,56 @@
+/** Names in a string table, by offset. */
+export interface StringTable {
+  readonly sizeBytes: number;
+  /** The zero-terminated string at `offset`, or undefined when it starts or ends outside the table. */
+  at(offset: number): string | undefined;
+}
+
+const utf8 = new TextDecoder();
+
+/**
+ * A string table over `data`. Kernel symbol tables hold a hundred thousand names, nearly always ASCII: then the
+ * whole table is decoded once, offsets of bytes and characters agree, and a name is a slice. A table with other
+ * bytes is decoded name by name.
+ */
+export function stringTable(data: Uint8Array): StringTable {
+  const ascii = data.every((byte) => byte < 0x80);
+  const whole = ascii ? utf8.decode(data) : "";
+  return {
+    sizeBytes: data.length,
+    at(offset) {
+      if (offset < 0 || offset >= data.length) return undefined;
+      const end = ascii ? whole.indexOf("\0", offset) : data.indexOf(0, offset);
+      if (end < 0) return undefined;
+      return ascii ? whole.slice(offset, end) : utf8.decode(data.subarray(offset, end));
+    },
+  };
+}
+
+/** Collects names into the bytes of a string table; equal names share one place. */
+export class StringTableBuilder {
+  readonly #offsets = new Map<string, number>([["", 0]]);
+  readonly #chunks: Uint8Array[] = [new Uint8Array(1)];
+  #sizeBytes = 1;
+
+  /** Adds a name and returns its offset. */
+  add(name: string): number {
+    const known = this.#offsets.get(name);
+    if (known !== undefined) return known;
+    const offset = this.#sizeBytes;
+    const bytes = new TextEncoder().encode(`${name}\0`);
+    this.#chunks.push(bytes);
+    this.#offsets.set(name, offset);
+    this.#sizeBytes += bytes.length;
+    return offset;
+  }
+
+  bytes(): Uint8Array {
+    const all = new Uint8Array(this.#sizeBytes);
+    let offset = 0;
+    for (const chunk of this.#chunks) {
+      all.set(chunk, offset);
+      offset += chunk.length;
+    }
+    return all;
+  }
+}

@@ -1,0 +1,84 @@
+/**
+ * Makes the static binary `kgr`: the TypeScript of this room bundled by esbuild to one script, that compiled to
+ * bytecode by QuickJS, and that linked with QuickJS's runtime and the C library into one file.
+ *
+ * @module
+ */
+import { createHash } from "node:crypto";
+import { mkdir, mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
+import { homedir } from "node:os";
+import path from "node:path";
+import { build } from "esbuild";
+import { exists, linkScript, prepareQuickJs, type Work } from "./quickjs.ts";
+
+export { CommandFailed, DownloadFailed, MirrorUnknown, ToolMissing } from "./errors.ts";
+export { machineRequirements, type Requirement } from "./requirements.ts";
+
+const room = path.resolve(import.meta.dirname, "..");
+
+/**
+ * Builds `kgr`, or answers the one in the cache where nothing changed.
+ *
+ * @returns path of the binary
+ * @throws ToolMissing, MirrorUnknown, DownloadFailed, CommandFailed, or the signal's reason
+ */
+export async function buildKgr(options: {
+  readonly onProgress?: Work["onProgress"];
+  readonly signal: AbortSignal;
+}): Promise<string> {
+  const work: Work = { onProgress: options.onProgress ?? (() => {}), signal: options.signal };
+  const cache =
+    process.env["KGRAFT_CACHE"] ??
+    path.join(process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache"), "kgraft");
+  // 1. The script, and QuickJS; both together name the result.
+  const script = await bundle();
+  const quickjs = await prepareQuickJs(cache, work);
+  const hash = createHash("sha256").update(quickjs.hash).update(script).digest("hex").slice(0, 32);
+  const folder = path.join(cache, "kgr", hash);
+  const binary = path.join(folder, "kgr");
+  if (await exists(binary)) {
+    return binary;
+  }
+  // 2. The binary, in a folder of its own that becomes visible when it is complete.
+  await mkdir(path.dirname(folder), { recursive: true });
+  const temporary = await mkdtemp(`${folder}.tmp-`);
+  try {
+    await writeFile(path.join(temporary, "kgr.js"), script);
+    await linkScript(quickjs, temporary, "kgr", work);
+    await flush(path.join(temporary, "kgr"));
+    await rename(temporary, folder).catch(async (error: unknown) => {
+      if (!(await exists(binary))) {
+        throw error; // otherwise another build was there first, with the same content
+      }
+    });
+  } finally {
+    await rm(temporary, { recursive: true, force: true });
+  }
+  return binary;
+}
+
+async function bundle(): Promise<Uint8Array> {
+  const result = await build({
+    absWorkingDir: room,
+    entryPoints: ["src/main.ts"],
+    bundle: true,
+    write: false,
+    minify: true,
+    format: "esm",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    target: "es2023",
+    external: ["qjs:*"],
+    logLevel: "silent",
+  });
+  return result.outputFiles[0]!.contents; // one entry point gives one file
+}
+
+async function flush(file: string): Promise<void> {
+  const handle = await open(file, "r");
+  try {
+    await handle.sync();
+  } finally {
+    await handle.close();
+  }
+}

@@ -1,0 +1,50 @@
+import { describe, expect, test } from "vitest";
+import { parseArguments, type Shape } from "./arguments.ts";
+
+const commands: readonly Shape[] = [
+  { name: "patches", operand: null, options: [] },
+  { name: "wait", operand: null, options: ["timeout"] },
+  { name: "load", operand: "FILE.ko", options: ["timeout", "no-wait"] },
+];
+
+describe("parseArguments() accepts", () => {
+  test.each([
+    [["patches"], { verbosity: 0, json: false }],
+    [["-v", "patches"], { verbosity: 1 }],
+    [["patches", "-v", "-v"], { verbosity: 2 }],
+    [["-vv", "patches", "--verbose"], { verbosity: 3 }],
+    [["-hv"], { help: true, verbosity: 1, command: null }],
+    [["load", "--help"], { help: true, operand: "" }],
+    [["--version"], { version: true }],
+    [["patches", "--json"], { json: true }],
+    [["wait"], { timeoutMs: null }],
+    [["wait", "--timeout", "61"], { timeoutMs: 61_000 }],
+    [["wait", "--timeout=0.25"], { timeoutMs: 250 }],
+    [["wait", "--timeout", "0"], { timeoutMs: 0 }],
+    [["load", "a.ko", "--no-wait"], { operand: "a.ko", noWait: true }],
+    [["load", "--", "-a.ko"], { operand: "-a.ko" }],
+  ])("%j", (argv, wanted) => {
+    expect(parseArguments(commands, argv)).toMatchObject(wanted);
+  });
+});
+
+describe("parseArguments() refuses", () => {
+  test.each([
+    [[], "no command given"],
+    [["patchs"], "cannot run command patchs: wanted one of patches, wait, load"],
+    [["patches", "extra"], "1 operands given, wanted no operand"],
+    [["load"], "0 operands given, wanted FILE.ko"],
+    [["load", "a.ko", "b.ko"], "2 operands given, wanted FILE.ko"],
+    [["-x", "patches"], "cannot read option -x"],
+    [["patches", "--timeout", "1"], "it has no option --timeout"],
+    [["wait", "--no-wait"], "it has no option --no-wait"],
+    [["wait", "--timeout"], 'found "", wanted seconds'],
+    [["wait", "--timeout", "-1"], 'found "-1"'],
+    [["wait", "--timeout", "1e3"], 'found "1e3"'],
+    [["wait", "--timeout", "86401"], 'found "86401"'],
+  ])("%j", (argv, message) => {
+    expect(() => parseArguments(commands, argv)).toThrow(
+      expect.objectContaining({ name: "UsageError", message: expect.stringContaining(message) as string }),
+    );
+  });
+});

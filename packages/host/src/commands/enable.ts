@@ -1,0 +1,29 @@
+import { beginChange, checkNoOtherTransition, conclude, findPatch, follow, turn } from "../change.ts";
+import type { Command, Context } from "../command.ts";
+import { RefusedError } from "../errors.ts";
+
+export const enableCommand: Command = {
+  name: "enable",
+  operand: "NAME",
+  options: ["timeout", "no-wait"],
+  brief: "put a live patch that is being disabled into force again",
+  details:
+    "Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.",
+  async run(context: Context): Promise<number> {
+    const { system, invocation } = context;
+    beginChange(system);
+    const { name, state } = findPatch(system, invocation.operand);
+    if (state === "off") {
+      throw new RefusedError(
+        `cannot enable ${name}: it has been disabled for good`,
+        `load it anew with: kgr unload ${name}; kgr load ${name}.ko`,
+      );
+    }
+    checkNoOtherTransition(system, name);
+    if (state === "reverting") {
+      turn(system, name, true);
+    }
+    const waitedMs = await follow(context);
+    return conclude(context, "enable", name, waitedMs, "ready");
+  },
+};

@@ -1,0 +1,74 @@
+import type { Manifest, PatchesReport, PatchReport } from "@kgraft/contract";
+import { type Command, type Context, printJson, printLines } from "../command.ts";
+import { type LivePatch, readFunctions, readPatches } from "../livepatch.ts";
+import { readRecord } from "../manifest-file.ts";
+import type { System } from "../system.ts";
+import { printable } from "../text.ts";
+
+export const patchesCommand: Command = {
+  name: "patches",
+  operand: null,
+  options: [],
+  brief: "list the loaded live patches",
+  details: "-v adds what each repairs, -v -v also the functions that it replaces.",
+  async run({ system, invocation }: Context): Promise<number> {
+    const patches = readPatches(system);
+    const { json, verbosity } = invocation;
+    if (!json && verbosity === 0) {
+      printLines(
+        system,
+        patches.map((patch) => printable(patch.name)),
+      );
+      return 0;
+    }
+    const lines: string[] = [];
+    const reports: PatchReport[] = [];
+    for (const patch of patches) {
+      const manifest = await readRecord(system, patch.name);
+      const report = describe(system, patch, manifest);
+      reports.push(report);
+      lines.push(...linesOf(report, manifest, verbosity));
+    }
+    if (json) {
+      printJson(system, { patches: reports } satisfies PatchesReport);
+    } else {
+      printLines(system, lines.map(printable));
+    }
+    return 0;
+  },
+};
+
+function describe(system: System, patch: LivePatch, manifest: Manifest | null): PatchReport {
+  const fixes = manifest?.fixes ?? [];
+  return {
+    name: patch.name,
+    active: patch.state === "active" || patch.state === "applying",
+    inTransition: patch.state === "applying" || patch.state === "reverting",
+    package: null,
+    manifestKnown: manifest !== null,
+    cves: fixes.map((fix) => fix.id).filter((id) => id.startsWith("CVE-")),
+    otherFixes: fixes.map((fix) => fix.id).filter((id) => !id.startsWith("CVE-")),
+    functions: readFunctions(system, patch.name),
+  };
+}
+
+/** To the letter as kGraft printed it: scripts read each line by `^\s+([^:]+):\s*(.*)`. */
+function linesOf(report: PatchReport, manifest: Manifest | null, verbosity: number): readonly string[] {
+  const initial = manifest !== null && manifest.functions.length === 0;
+  const noCve = initial ? "(none - this is an initial kGraft patch)" : "(none)";
+  const unknown = "(unknown - no manifest)";
+  const lines = [
+    report.name,
+    `    active: ${report.active ? 1 : 0}`,
+    `    RPM: ${report.package ?? "(none)"}`,
+    `    CVE: ${manifest === null ? unknown : report.cves.join(" ") || noCve}`,
+    `    bug fixes and enhancements: ${manifest === null ? unknown : report.otherFixes.join(" ") || "(none)"}`,
+  ];
+  if (verbosity > 1) {
+    const functions = report.functions.map(({ object, name, sympos }) =>
+      sympos > 1 ? `${object}:${name},${sympos}` : `${object}:${name}`,
+    );
+    lines.push(`    functions: ${functions.join(" ") || "(none)"}`);
+  }
+  return lines;
+}

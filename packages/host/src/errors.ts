@@ -1,0 +1,72 @@
+/** What can go wrong in `kgr`, by name. Each name has one exit code, documented in kgr(1). */
+
+/** The message says what happened, the hint what to type next. */
+abstract class KgrError extends Error {
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
+export class UsageError extends KgrError {
+  override readonly name = "UsageError";
+}
+/** The change is not allowed now. */
+export class RefusedError extends KgrError {
+  override readonly name = "RefusedError";
+}
+export class OtherKernelError extends KgrError {
+  override readonly name = "OtherKernelError";
+}
+export class AlreadyLoadedError extends KgrError {
+  override readonly name = "AlreadyLoadedError";
+}
+export class BadInputError extends KgrError {
+  override readonly name = "BadInputError";
+}
+/** No such live patch, or no such file. */
+export class NotFoundError extends KgrError {
+  override readonly name = "NotFoundError";
+}
+export class NoLivePatchingError extends KgrError {
+  override readonly name = "NoLivePatchingError";
+}
+export class MissingProgramError extends KgrError {
+  override readonly name = "MissingProgramError";
+}
+export class NotRootError extends KgrError {
+  override readonly name = "NotRootError";
+}
+/** The kernel did not do what it was asked. */
+export class KernelRefusedError extends KgrError {
+  override readonly name = "KernelRefusedError";
+}
+export class TimeLimitError extends KgrError {
+  override readonly name = "TimeLimitError";
+}
+export class InterruptedError extends KgrError {
+  override readonly name = "InterruptedError";
+}
+
+const exitCodes: Readonly<Record<string, number>> = {
+  KernelRefusedError: 1,
+  RefusedError: 2,
+  OtherKernelError: 4,
+  AlreadyLoadedError: 5,
+  UsageError: 64,
+  BadInputError: 65,
+  NotFoundError: 66,
+  NoLivePatchingError: 69,
+  MissingProgramError: 69,
+  SystemError: 74,
+  NotRootError: 77,
+  TimeLimitError: 124,
+  InterruptedError: 130,
+};
+
+/** Exit code for an error; 70 for one that nobody expected, which is a bug of `kgr`. */
+export function exitCodeOf(error: unknown): number {
+  return error instanceof Error ? (exitCodes[error.name] ?? 70) : 70;
+}

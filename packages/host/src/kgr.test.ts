@@ -1,0 +1,190 @@
+/** Outputs to the letter, as scripts match them, and every exit code. */
+import { describe, expect, test } from "vitest";
+import { idleMachine, livePatchFiles, type Machine, makeMachine, threadFiles } from "../test/machine.ts";
+
+const demoManifest = {
+  schema: "kgraft-manifest/1",
+  name: "lp_demo",
+  kernel: {
+    release: "6.1.0-55-cloud-amd64",
+    packageVersion: "6.1.192-1",
+    architecture: "amd64",
+    buildId: "abcdef0123456789",
+  },
+  module: { file: "lp_demo.ko", sha256: "0".repeat(64), sizeBytes: 1 },
+  fixes: [
+    { id: "CVE-2016-2384", title: "double free" },
+    { id: "bsc#12345", title: "a slow path" },
+    { id: "CVE-2016-0774", title: "a buffer" },
+  ],
+  functions: [
+    {
+      object: "vmlinux",
+      name: "cmdline_proc_show",
+      sympos: 0,
+      unit: "fs/proc/cmdline.c",
+      originalSizeBytes: 1,
+      replacementSizeBytes: 1,
+    },
+  ],
+  sources: [],
+  compiler: "gcc",
+};
+
+function idle(): Machine {
+  return makeMachine(idleMachine);
+}
+function noSupport(): Machine {
+  return makeMachine({ "/proc/self/status": "Uid:\t0\t0\t0\t0\n" });
+}
+function user(): Machine {
+  return makeMachine({ ...idleMachine, "/proc/self/status": "Uid:\t1000\t1000\t1000\t1000\n" });
+}
+function active(): Machine {
+  return makeMachine({ ...idleMachine, ...livePatchFiles("lp_demo", 1, 0) });
+}
+function described(changes: object = {}): Machine {
+  const machine = active();
+  machine.put({ "/run/kgr/lp_demo.json": JSON.stringify({ ...demoManifest, ...changes }) });
+  return machine;
+}
+function applying(): Machine {
+  return makeMachine({
+    ...idleMachine,
+    ...livePatchFiles("lp_demo", 1, 1),
+    ...threadFiles(20, 20, "0", "sleep\u0000100\u0000"),
+    ...threadFiles(20, 21, "0", "sleep\u0000100\u0000"),
+    ...threadFiles(3, 3, "0"),
+    ...threadFiles(4, 4, "1"),
+  });
+}
+
+const attributes = (active01: number, cve: string, fixes: string): string =>
+  `lp_demo\n    active: ${active01}\n    RPM: (none)\n    CVE: ${cve}\n    bug fixes and enhancements: ${fixes}\n`;
+const stack = "        do_sys_poll+0x1/0x2\n        do_syscall_64+0x3/0x4\n";
+
+describe("main() prints to the letter", () => {
+  test.each<[string, () => Machine, string, string]>([
+    ["status", idle, "status", "ready\n"],
+    ["status", active, "status", "ready\n"],
+    ["status", applying, "status", "in_progress\n"],
+    ["-v status", idle, "-v status", "ready\n"],
+    [
+      "-v status",
+      applying,
+      "-v status",
+      "in_progress\n    patch: lp_demo\n    direction: apply\n    tasks left: 3\n",
+    ],
+    ["check", idle, "check", ""],
+    ["patches, none", idle, "patches", ""],
+    ["patches", active, "patches", "lp_demo\n"],
+    ["-v patches", described, "-v patches", attributes(1, "CVE-2016-2384 CVE-2016-0774", "bsc#12345")],
+    ["no fixes", () => described({ fixes: [] }), "patches -v", attributes(1, "(none)", "(none)")],
+    [
+      "initial patch",
+      () => described({ fixes: [], functions: [] }),
+      "patches -v",
+      attributes(1, "(none - this is an initial kGraft patch)", "(none)"),
+    ],
+    [
+      "a record that is none",
+      () => described({ schema: "other" }),
+      "patches -v",
+      attributes(1, "(unknown - no manifest)", "(unknown - no manifest)"),
+    ],
+    [
+      "-v -v patches",
+      described,
+      "-v -v patches",
+      `${attributes(1, "CVE-2016-2384 CVE-2016-0774", "bsc#12345")}    functions: vmlinux:cmdline_proc_show\n`,
+    ],
+    ["blocking, none", idle, "blocking", ""],
+    ["blocking -v, none", idle, "blocking -v", "no processes with kgr_in_progress set\n"],
+    ["blocking", applying, "blocking", "3\n20\n"],
+    ["blocking -v", applying, "blocking -v", "3 [task3]\n20 sleep 100\n"],
+    [
+      "blocking -vv",
+      applying,
+      "-vv blocking",
+      `3 [task3]\n    thread 3 task3\n${stack}20 sleep 100\n` +
+        `    thread 20 task20\n${stack}    thread 21 task21\n${stack}`,
+    ],
+    ["wait", idle, "wait", "ready\n"],
+    ["--version", idle, "--version", "kgr 0.1.0\n"],
+  ])("%s", async (_, machine, line, out) => {
+    expect(await machine().kgr(...line.split(" "))).toEqual({ status: 0, out, err: "" });
+  });
+});
+
+describe("main() prints one JSON document", () => {
+  const release = "6.1.0-55-cloud-amd64";
+  const transition = { patch: "lp_demo", direction: "apply", tasksLeft: 3 };
+  test.each<[string, () => Machine, number, object]>([
+    ["status", idle, 0, { state: "ready", release }],
+    ["status", applying, 0, { state: "in_progress", release, transition }],
+    ["check", applying, 1, { state: "in_progress", release, transition }],
+    ["patches", idle, 0, { patches: [] }],
+    [
+      "patches",
+      described,
+      0,
+      {
+        patches: [
+          {
+            name: "lp_demo",
+            active: true,
+            inTransition: false,
+            package: null,
+            manifestKnown: true,
+            cves: ["CVE-2016-2384", "CVE-2016-0774"],
+            otherFixes: ["bsc#12345"],
+            functions: [{ object: "vmlinux", name: "cmdline_proc_show", sympos: 1 }],
+          },
+        ],
+      },
+    ],
+    ["blocking", idle, 0, { blocking: [] }],
+    ["wait", idle, 0, { action: "wait", patch: null, state: "ready", waitedMs: 0, tasksLeft: 0 }],
+  ])("%s", async (command, machine, status, report) => {
+    const result = await machine().kgr(command, "--json");
+    expect(result).toMatchObject({ status, err: "" });
+    expect(result.out).toMatch(/^[^\n]+\n$/);
+    expect(JSON.parse(result.out)).toEqual(report);
+  });
+});
+
+test("main() check: 1 while a transition goes on, without a word", async () => {
+  expect(await applying().kgr("check")).toEqual({ status: 1, out: "", err: "" });
+});
+
+describe("main() answers what is wrong with an exit code of its own", () => {
+  test.each<[string, () => Machine, number, string]>([
+    ["frobnicate", idle, 64, "cannot run command frobnicate"],
+    ["status", noSupport, 69, "the running kernel has no live patching"],
+    ["patches", noSupport, 69, "the running kernel has no live patching"],
+    ["blocking", noSupport, 69, "the running kernel has no live patching"],
+    ["wait", noSupport, 69, "the running kernel has no live patching"],
+    ["load x.ko", noSupport, 69, "the running kernel has no live patching"],
+    ["load x.ko", user, 77, "this user is not root"],
+    ["unload lp_demo", user, 77, "this user is not root"],
+    ["disable lp_gone", idle, 66, "cannot find live patch lp_gone: none of that name is loaded"],
+    ["enable lp_gone", idle, 66, "cannot find live patch lp_gone"],
+    ["unload ext4", idle, 66, "cannot find live patch ext4"],
+    ["unload ../x", idle, 64, 'cannot use name "../x"'],
+  ])("%s: %i", async (line, machine, status, message) => {
+    const result = await machine().kgr(...line.split(" "));
+    expect(result).toMatchObject({ status, out: "" });
+    expect(result.err).toContain(message);
+    expect(result.err).toMatch(/^kgr: .+\n {5}.+\n$/);
+  });
+});
+
+test.each(["status", "check", "patches", "blocking", "load", "enable", "disable", "unload", "wait"])(
+  "main() helps with %s",
+  async (command) => {
+    const { status, out } = await idle().kgr(command, "--help");
+    expect(status).toBe(0);
+    expect(out).toContain(`usage: kgr [-v] [--json] ${command}`);
+    expect((await idle().kgr("--help")).out).toContain(`\n  ${command}`);
+  },
+);

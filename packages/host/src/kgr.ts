@@ -1,0 +1,89 @@
+/** The tool from its command line to its exit code. */
+import packageJson from "../package.json" with { type: "json" };
+import { parseArguments } from "./arguments.ts";
+import type { Command } from "./command.ts";
+import { blockingCommand } from "./commands/blocking.ts";
+import { disableCommand } from "./commands/disable.ts";
+import { enableCommand } from "./commands/enable.ts";
+import { loadCommand } from "./commands/load.ts";
+import { patchesCommand } from "./commands/patches.ts";
+import { checkCommand, statusCommand } from "./commands/status.ts";
+import { unloadCommand } from "./commands/unload.ts";
+import { waitCommand } from "./commands/wait.ts";
+import { exitCodeOf } from "./errors.ts";
+import type { System } from "./system.ts";
+import { printable } from "./text.ts";
+
+const commands: readonly Command[] = [
+  statusCommand,
+  checkCommand,
+  patchesCommand,
+  blockingCommand,
+  loadCommand,
+  enableCommand,
+  disableCommand,
+  unloadCommand,
+  waitCommand,
+];
+
+/** Runs `kgr` with the words after its name. @returns the exit code, as kgr(1) lists them */
+export async function main(system: System, argv: readonly string[]): Promise<number> {
+  try {
+    const invocation = parseArguments(commands, argv);
+    if (invocation.version) {
+      system.print("out", `kgr ${packageJson.version}\n`);
+      return 0;
+    }
+    if (invocation.help || invocation.command === null) {
+      system.print("out", invocation.command === null ? overview() : helpOf(invocation.command));
+      return 0;
+    }
+    return await invocation.command.run({ system, invocation });
+  } catch (error) {
+    system.print("err", complaint(error));
+    return exitCodeOf(error);
+  }
+}
+
+function complaint(error: unknown): string {
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = error instanceof Error && "hint" in error ? String(error.hint) : "";
+  const unexpected = exitCodeOf(error) === 70 ? "unexpected: " : "";
+  const lines = [
+    `kgr: ${unexpected}${printable(message)}`,
+    ...(hint === "" ? [] : [`     ${printable(hint)}`]),
+  ];
+  return `${lines.join("\n")}\n`;
+}
+
+function overview(): string {
+  const rows = commands.map((command) => `  ${synopsis(command).padEnd(18)}${command.brief}`);
+  return `usage: kgr [-hv] [--json] COMMAND
+
+The running kernel's live patches.
+
+${rows.join("\n")}
+
+options:
+  -v, --verbose     tell more; twice for still more
+  --json            print one JSON document instead of text
+  -h, --help        this help; after a command, that command's
+  --version         print the version
+
+Exit codes and examples stand in kgr(1).
+`;
+}
+
+function helpOf(command: Command): string {
+  const timeout = command.options.includes("timeout") ? " [--timeout S]" : "";
+  const noWait = command.options.includes("no-wait") ? " [--no-wait]" : "";
+  return `usage: kgr [-v] [--json] ${synopsis(command)}${timeout}${noWait}
+
+${command.brief[0]?.toUpperCase()}${command.brief.slice(1)}.
+${command.details}
+`;
+}
+
+function synopsis(command: Command): string {
+  return command.operand === null ? command.name : `${command.name} ${command.operand}`;
+}

@@ -1,0 +1,41 @@
+/** The machine's own programs that kgr runs: few, and each is kmod's, coreutils' or busybox's. */
+import { KernelRefusedError, MissingProgramError } from "./errors.ts";
+import type { System } from "./system.ts";
+import { printable } from "./text.ts";
+
+const folders = ["/usr/sbin", "/sbin", "/usr/bin", "/bin"];
+const hashLimitMs = 60_000;
+
+/**
+ * How to call a program. Not by PATH alone: an ordinary login's does not have the system's programs.
+ *
+ * @throws MissingProgramError
+ */
+export function findProgram(system: System, name: string): readonly string[] {
+  const own = folders.map((folder) => `${folder}/${name}`).find((path) => system.exists(path));
+  if (own !== undefined) {
+    return [own];
+  }
+  const busybox = folders.map((folder) => `${folder}/busybox`).find((path) => system.exists(path));
+  if (busybox !== undefined) {
+    return [busybox, name];
+  }
+  const hint = name === "sha256sum" ? "install coreutils" : "install kmod";
+  throw new MissingProgramError(`cannot find ${name}: it is in none of ${folders.join(", ")}`, hint);
+}
+
+/**
+ * SHA-256 of a file in hex. Not computed here: in bytecode that is a hundred times slower.
+ *
+ * @throws KernelRefusedError, MissingProgramError
+ */
+export async function sha256OfFile(system: System, path: string): Promise<string> {
+  const result = await system.run([...findProgram(system, "sha256sum"), path], hashLimitMs);
+  // A name with a backslash or a line end is marked by a backslash before the hash.
+  const hash = /^\\?([0-9a-f]{64})\s/.exec(result.output)?.[1];
+  if (hash === undefined) {
+    const said = printable(result.output.trim());
+    throw new KernelRefusedError(`cannot hash ${path}: sha256sum said ${said}`, `type: sha256sum ${path}`);
+  }
+  return hash;
+}

@@ -1,0 +1,201 @@
+/** The system as QuickJS offers it. */
+import * as os from "qjs:os";
+import * as std from "qjs:std";
+import { errorName, type RunResult, type Stream, type System, SystemError } from "./system.ts";
+import { decodeUtf8 } from "./text.ts";
+
+const SIGHUP = 1;
+const SIGKILL = 9;
+const outputLimitBytes = 4096;
+/** Shared by all reads: most files under /proc and /sys fit into it at once. */
+const buffer: ArrayBuffer = new ArrayBuffer(65_536);
+
+/** The patched machine. */
+export function quickjsSystem(): System {
+  let interrupted = false;
+  let carryOn = false;
+  let wake: (() => void) | null = null;
+  const interrupt = (): void => {
+    interrupted = true;
+    wake?.();
+  };
+  return {
+    readBytes,
+    readDirectory,
+    writeFile,
+    replaceFile,
+    makeDirectory: (path) => expect("make directory", path, os.mkdir(path, 0o755), "EEXIST"),
+    removeFile: (path) => expect("remove", path, os.remove(path), "ENOENT"),
+    exists: (path) => os.stat(path)[1] === 0,
+    run,
+    nowMs: () => os.now(),
+    sleep: (durationMs) =>
+      new Promise((resolve) => {
+        if (interrupted) {
+          resolve();
+          return;
+        }
+        const timer = os.setTimeout(resolve, durationMs);
+        wake = () => {
+          os.clearTimeout(timer);
+          resolve();
+        };
+      }),
+    catchInterrupts() {
+      for (const signal of [os.SIGINT, os.SIGTERM, SIGHUP]) {
+        os.signal(signal, interrupt);
+      }
+    },
+    interrupted: () => interrupted,
+    ignoreClosedPipes() {
+      carryOn = true;
+      os.signal(os.SIGPIPE, undefined);
+    },
+    terminalColumns(stream) {
+      const fd = stream === "out" ? 1 : 2;
+      return os.isatty(fd) ? (os.ttyGetWinSize(fd)?.[0] ?? 80) : null;
+    },
+    print: (stream, text) => print(stream, text, carryOn),
+  };
+}
+
+function readBytes(path: string, limitBytes: number): Uint8Array {
+  const fd = expect("open", path, os.open(path, os.O_RDONLY));
+  try {
+    const parts: Uint8Array[] = [];
+    let sizeBytes = 0;
+    for (;;) {
+      const count = os.read(fd, buffer, 0, buffer.byteLength);
+      if (errorName(-count) === "EINTR") {
+        continue;
+      }
+      expect("read", path, count);
+      if (count === 0) {
+        break;
+      }
+      sizeBytes += count;
+      if (sizeBytes > limitBytes) {
+        throw new SystemError("read", path, "EFBIG", `it is longer than ${limitBytes} bytes`);
+      }
+      parts.push(new Uint8Array(buffer.slice(0, count)));
+    }
+    return parts.length === 1 ? parts[0]! : join(parts, sizeBytes);
+  } finally {
+    os.close(fd);
+  }
+}
+
+function join(parts: readonly Uint8Array[], sizeBytes: number): Uint8Array {
+  const whole = new Uint8Array(sizeBytes);
+  let at = 0;
+  for (const part of parts) {
+    whole.set(part, at);
+    at += part.length;
+  }
+  return whole;
+}
+
+function readDirectory(path: string): readonly string[] {
+  const [names, errno] = os.readdir(path);
+  expect("list", path, -errno);
+  return names.filter((name) => name !== "." && name !== "..");
+}
+
+function writeFile(path: string, text: string): void {
+  const fd = expect("open", path, os.open(path, os.O_WRONLY));
+  try {
+    const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
+    expect("write", path, os.write(fd, bytes.buffer, 0, bytes.length));
+  } finally {
+    os.close(fd);
+  }
+}
+
+/** QuickJS has no fsync; what kgr keeps lies in /run, in memory, where there is nothing to flush. */
+function replaceFile(path: string, text: string): void {
+  const temporary = `${path}.${os.getpid()}.tmp`;
+  const error: { errno?: number } = {};
+  const file = std.open(temporary, "w", error);
+  if (file === null) {
+    throw new SystemError("write", path, errorName(error.errno ?? 5));
+  }
+  file.puts(text);
+  file.flush();
+  const failed = file.error();
+  if (file.close() < 0 || failed) {
+    os.remove(temporary);
+    throw new SystemError("write", path, "EIO", "see whether the file system is full with: df -h /run");
+  }
+  expect("rename", path, os.rename(temporary, path));
+}
+
+async function run(program: readonly string[], timeoutMs: number): Promise<RunResult> {
+  const ends = os.pipe();
+  if (ends === null) {
+    throw new SystemError("run", program[0] ?? "", "EMFILE");
+  }
+  const [readEnd, writeEnd] = ends;
+  const pid = os.exec([...program], {
+    block: false,
+    usePath: false,
+    stdout: writeEnd,
+    stderr: writeEnd,
+    env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
+  });
+  os.close(writeEnd);
+  const said: number[] = [];
+  const pipe = { open: true };
+  os.setReadHandler(readEnd, () => {
+    const count = os.read(readEnd, buffer, 0, outputLimitBytes);
+    if (count > 0) {
+      said.push(...new Uint8Array(buffer, 0, Math.min(count, outputLimitBytes - said.length)));
+    } else {
+      pipe.open = false;
+      os.setReadHandler(readEnd, null);
+    }
+  });
+  const status = await waitFor(pid, timeoutMs);
+  // What it said last may still be in the pipe; something that it left behind may hold the pipe open.
+  for (let round = 0; pipe.open && round < 50; round++) {
+    await os.sleepAsync(2);
+  }
+  os.setReadHandler(readEnd, null);
+  os.close(readEnd);
+  const output = decodeUtf8(Uint8Array.from(said));
+  return status === null ? { kind: "timeout", output } : { kind: "exited", status, output };
+}
+
+async function waitFor(pid: number, timeoutMs: number): Promise<number | null> {
+  const deadlineMs = os.now() + timeoutMs;
+  for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
+    const [ended, status] = os.waitpid(pid, os.WNOHANG);
+    if (ended === pid) {
+      const signal = status & 0x7f;
+      return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
+    }
+    if (os.now() > deadlineMs) {
+      os.kill(pid, SIGKILL);
+      await os.sleepAsync(100);
+      os.waitpid(pid, os.WNOHANG);
+      return null;
+    }
+    await os.sleepAsync(pauseMs);
+  }
+}
+
+function print(stream: Stream, text: string, carryOn: boolean): void {
+  const file = stream === "out" ? std.out : std.err;
+  file.puts(text);
+  file.flush();
+  if (file.error() && !carryOn && stream === "out") {
+    throw new SystemError("write to", "the standard output", "EIO", "see whether its device is full");
+  }
+}
+
+/** Answers a count or descriptor as it is, and throws for an error number unless it is the one that is fine. */
+function expect(action: string, path: string, answer: number, fine = ""): number {
+  if (answer < 0 && errorName(-answer) !== fine) {
+    throw new SystemError(action, path, errorName(-answer));
+  }
+  return answer;
+}

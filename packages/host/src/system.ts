@@ -1,0 +1,87 @@
+/**
+ * Everything `kgr` asks of the machine, in one interface. The tool itself is plain computation over it, so the
+ * same code runs on QuickJS on the patched machine (quickjs.ts) and on Node over a directory tree in the tests.
+ *
+ * Calls that the kernel answers at once are plain calls; only waiting is a promise.
+ */
+export interface System {
+  /**
+   * Content of a file.
+   *
+   * @throws SystemError where it cannot be read, or is longer than the limit (`EFBIG`).
+   */
+  readBytes(path: string, limitBytes: number): Uint8Array;
+  /** Names in a directory, without `.` and `..`. @throws SystemError */
+  readDirectory(path: string): readonly string[];
+  /** Writes to a file that exists, as sysfs wants it: in one write. @throws SystemError */
+  writeFile(path: string, text: string): void;
+  /** Makes or replaces a file; nobody ever sees a part of it. @throws SystemError */
+  replaceFile(path: string, text: string): void;
+  /** Makes one directory, or leaves it where it exists. @throws SystemError */
+  makeDirectory(path: string): void;
+  /** Removes a file, or does nothing where there is none. @throws SystemError */
+  removeFile(path: string): void;
+  exists(path: string): boolean;
+  /** Runs a program with messages in English; `output` is what it said, at most 4 KiB. */
+  run(program: readonly string[], timeoutMs: number): Promise<RunResult>;
+  /** Milliseconds since some fixed moment. */
+  nowMs(): number;
+  /** Waits, shorter when interrupted. */
+  sleep(durationMs: number): Promise<void>;
+  /** From here on SIGINT, SIGTERM and SIGHUP do not end the program but make `interrupted()` true. */
+  catchInterrupts(): void;
+  interrupted(): boolean;
+  /** From here on the program does not end because nobody reads what it says. */
+  ignoreClosedPipes(): void;
+  /** Width of the terminal behind a stream, null where there is none. */
+  terminalColumns(stream: Stream): number | null;
+  /** Writes text. @throws SystemError where that cannot be done, unless closed pipes are ignored */
+  print(stream: Stream, text: string): void;
+}
+
+export type Stream = "out" | "err";
+
+export type RunResult =
+  | { readonly kind: "exited"; readonly status: number; readonly output: string }
+  | { readonly kind: "timeout"; readonly output: string };
+
+/** Names of the errors that the tool tells apart or shows; the numbers are Linux's on amd64 and ppc64el. */
+const errorNames: ReadonlyMap<number, string> = new Map([
+  [1, "EPERM"],
+  [2, "ENOENT"],
+  [3, "ESRCH"],
+  [4, "EINTR"],
+  [5, "EIO"],
+  [11, "EAGAIN"],
+  [12, "ENOMEM"],
+  [13, "EACCES"],
+  [16, "EBUSY"],
+  [17, "EEXIST"],
+  [19, "ENODEV"],
+  [20, "ENOTDIR"],
+  [21, "EISDIR"],
+  [22, "EINVAL"],
+  [27, "EFBIG"],
+  [28, "ENOSPC"],
+  [30, "EROFS"],
+  [32, "EPIPE"],
+]);
+
+/** Name of an error number, such as `ENOENT`; `errno 99` for one that is not in the table. */
+export function errorName(errno: number): string {
+  return errorNames.get(errno) ?? `errno ${errno}`;
+}
+
+/** A call to the system that failed. */
+export class SystemError extends Error {
+  override readonly name = "SystemError";
+  /** Such as `ENOENT`. */
+  readonly code: string;
+  readonly hint: string;
+
+  constructor(action: string, path: string, code: string, hint = "") {
+    super(`cannot ${action} ${path}: ${code}`);
+    this.code = code;
+    this.hint = hint;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * A machine for tests: a real directory tree that is laid out as /sys and /proc are, and the System over it on
+ * Node. Programs are real ones too: scripts under the tree's usr/sbin, with the tree's place in $ROOT. Only time
+ * is not: it passes by waiting, so that a test of a minute's wait takes none.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { onTestFinished } from "vitest";
+import { main, type Stream, type System, SystemError } from "../src/mod.ts";
+
+export interface Machine {
+  readonly system: System;
+  readonly root: string;
+  /** Writes files, by absolute path on the machine; scripts (`#!`) can be run. */
+  readonly put: (files: Readonly<Record<string, string | Uint8Array>>) => void;
+  readonly read: (file: string) => string;
+  readonly remove: (file: string) => void;
+  readonly interrupt: () => void;
+  /** Runs kgr. */
+  readonly kgr: (...argv: string[]) => Promise<{ status: number; out: string; err: string }>;
+  /** Called before each wait, with how many there were. */
+  onSleep: ((count: number) => void) | null;
+  columns: number | null;
+}
+
+/** A kernel with live patching and nothing loaded, root at the keyboard. */
+export const idleMachine: Readonly<Record<string, string>> = {
+  "/proc/sys/kernel/osrelease": "6.1.0-55-cloud-amd64\n",
+  "/proc/self/status": "Name:\tkgr\nUid:\t0\t0\t0\t0\n",
+  "/proc/modules": "ext4 983040 1 - Live 0x0000000000000000\n",
+  "/sys/kernel/livepatch/.keep": "",
+  "/usr/bin/sha256sum": '#!/bin/sh\nexec sha256sum "$ROOT$1"\n',
+};
+
+/** Files of a live patch in the kernel. */
+export function livePatchFiles(name: string, enabled: 0 | 1, transition: 0 | 1): Record<string, string> {
+  const folder = `/sys/kernel/livepatch/${name}`;
+  return {
+    [`${folder}/enabled`]: `${enabled}\n`,
+    [`${folder}/transition`]: `${transition}\n`,
+    [`${folder}/vmlinux/patched`]: "1\n",
+    [`${folder}/vmlinux/cmdline_proc_show,1/.keep`]: "",
+    [`/sys/module/${name}/refcnt`]: "1\n",
+  };
+}
+
+/** Files of one thread. */
+export function threadFiles(
+  pid: number,
+  tid: number,
+  patchState: string,
+  commandLine = "",
+): Record<string, string> {
+  return {
+    [`/proc/${pid}/cmdline`]: commandLine,
+    [`/proc/${pid}/task/${tid}/comm`]: `task${tid}\n`,
+    [`/proc/${pid}/task/${tid}/patch_state`]: `${patchState}\n`,
+    [`/proc/${pid}/task/${tid}/stack`]: "[<0>] do_sys_poll+0x1/0x2\n[<0>] do_syscall_64+0x3/0x4\n",
+  };
+}
+
+/** Makes a machine that goes when the test ends. */
+export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>): Machine {
+  const root = mkdtempSync(path.join(tmpdir(), "kgr-machine-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const printed = { out: "", err: "" };
+  let interrupted = false;
+  let sleeps = 0;
+  let clockMs = 0;
+  const machine: Machine = {
+    root,
+    system: nodeSystem(root, printed, {
+      interrupted: () => interrupted,
+      columns: () => machine.columns,
+      nowMs: () => clockMs,
+      sleep(durationMs) {
+        machine.onSleep?.(++sleeps);
+        clockMs += durationMs;
+      },
+    }),
+    put(more) {
+      for (const [file, content] of Object.entries(more)) {
+        mkdirSync(path.dirname(root + file), { recursive: true });
+        writeFileSync(root + file, content);
+        if (typeof content === "string" && content.startsWith("#!")) {
+          chmodSync(root + file, 0o755);
+        }
+      }
+    },
+    read: (file) => readFileSync(root + file, "utf8"),
+    remove: (file) => rmSync(root + file, { recursive: true }),
+    interrupt: () => void (interrupted = true),
+    async kgr(...argv) {
+      printed.out = "";
+      printed.err = "";
+      const status = await main(machine.system, argv);
+      return { status, out: printed.out, err: printed.err };
+    },
+    onSleep: null,
+    columns: null,
+  };
+  machine.put(files);
+  return machine;
+}
+
+interface Hooks {
+  readonly interrupted: () => boolean;
+  readonly columns: () => number | null;
+  readonly nowMs: () => number;
+  readonly sleep: (durationMs: number) => void;
+}
+
+function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks): System {
+  return {
+    readBytes(file, limitBytes) {
+      const bytes = attempt("read", file, () => readFileSync(root + file));
+      if (bytes.length > limitBytes) {
+        throw new SystemError("read", file, "EFBIG");
+      }
+      return bytes;
+    },
+    readDirectory: (file) => attempt("list", file, () => readdirSync(root + file)),
+    writeFile: (file, text) => attempt("write", file, () => writeFileSync(root + file, text, { flag: "r+" })),
+    replaceFile(file, text) {
+      attempt("write", file, () => writeFileSync(`${root}${file}.tmp`, text));
+      attempt("rename", file, () => renameSync(`${root}${file}.tmp`, root + file));
+    },
+    makeDirectory: (file) =>
+      attempt("make directory", file, () => mkdirSync(root + file, { recursive: true })),
+    removeFile: (file) => attempt("remove", file, () => rmSync(root + file, { force: true })),
+    exists: (file) => existsSync(root + file),
+    // oxlint-disable-next-line typescript/require-await -- the interface waits
+    async run([program, ...args], timeoutMs) {
+      const result = spawnSync(root + program, args, {
+        env: { PATH: process.env["PATH"] ?? "", ROOT: root },
+        encoding: "utf8",
+        timeout: timeoutMs,
+      });
+      const output = result.stdout + result.stderr;
+      return result.status === null
+        ? { kind: "timeout", output }
+        : { kind: "exited", status: result.status, output };
+    },
+    nowMs: hooks.nowMs,
+    async sleep(durationMs) {
+      hooks.sleep(durationMs);
+      await new Promise((resolve) => setImmediate(resolve));
+    },
+    catchInterrupts: () => {},
+    interrupted: hooks.interrupted,
+    ignoreClosedPipes: () => {},
+    terminalColumns: hooks.columns,
+    print: (stream, text) => void (printed[stream] += text),
+  };
+}
+
+function attempt<Result>(action: string, file: string, call: () => Result): Result {
+  try {
+    return call();
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? String(error.code) : "EIO";
+    throw new SystemError(action, file, code);
+  }
+}
+
+/** Whether a file is there, for checks after a command. */
+export function isThere(machine: Machine, file: string): boolean {
+  return statSync(machine.root + file, { throwIfNoEntry: false }) !== undefined;
+}

@@ -1,0 +1,168 @@
+/**
+ * Types as the kernel and the compiler describe them, from a section `.BTF`: sizes, members and offsets of named
+ * structures and unions. A live patch writes entries of kernel tables and structures of the livepatch core, and those
+ * differ between kernels of one version number; and no live patch may change the layout of data that is in use.
+ * Source: Documentation/bpf/btf.rst of the kernel; include/uapi/linux/btf.h.
+ */
+import { type ElfFile, findSection, sectionData, type StringTable, stringTable } from "@kgraft/elf";
+import { BadInput } from "./errors.ts";
+
+export interface StructLayout {
+  /** `struct klp_patch`, `union bpf_attr`. */
+  readonly name: string;
+  readonly sizeBytes: number;
+  /** Members by name, those of nameless inner structures among them. */
+  readonly members: ReadonlyMap<string, MemberLayout>;
+}
+
+export interface MemberLayout {
+  /** From the start of the whole structure. */
+  readonly offsetBits: number;
+  /** Of its type, or of the bit field. */
+  readonly sizeBits: number;
+}
+
+const BTF_MAGIC = 0xeb9f;
+const KIND_ARRAY = 3;
+const KIND_STRUCT = 4;
+const KIND_UNION = 5;
+/** typedef, volatile, const, restrict, type tag: another type under a name or a qualifier */
+const ALIASES: ReadonlySet<number> = new Set([8, 9, 10, 11, 18]);
+/** No structure nests deeper; a chain of types that does is a loop. */
+const MAX_DEPTH = 64;
+
+/**
+ * Layouts by name: of the structures and unions that are asked for, or of all. Of several of one name the first.
+ * Throws BadInput for a file without type information, or with information that is malformed.
+ */
+export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<string, StructLayout> {
+  const section = findSection(file, ".BTF");
+  if (section === undefined) throw unreadable(file, "no section .BTF", "one");
+  const types = new Types(file, sectionData(file, section));
+  const wanted = names === undefined ? undefined : new Set(names);
+  const layouts = new Map<string, StructLayout>();
+  for (let id = 1; id <= types.count; id++) {
+    if (wanted?.size === 0) break;
+    const { kind, name, sizeBytes } = types.type(id);
+    if ((kind !== KIND_STRUCT && kind !== KIND_UNION) || name === "" || layouts.has(name)) continue;
+    if (wanted !== undefined && !wanted.delete(name)) continue;
+    const members = new Map<string, MemberLayout>();
+    types.collectMembers(id, 0, members, 0);
+    layouts.set(name, { name: `${kind === KIND_STRUCT ? "struct" : "union"} ${name}`, sizeBytes, members });
+  }
+  return layouts;
+}
+
+interface Type {
+  readonly kind: number;
+  readonly name: string;
+  /** How many members, enumerators or parameters follow. */
+  readonly count: number;
+  readonly hasBitFields: boolean;
+  /** Size, or for aliases and pointers the id of the other type. */
+  readonly sizeBytes: number;
+  /** Where what follows begins. */
+  readonly at: number;
+}
+
+class Types {
+  readonly #file: ElfFile;
+  readonly #view: DataView;
+  readonly #strings: StringTable;
+  /** Offset of each type; ids count from 1. */
+  readonly #offsets: number[] = [0];
+
+  constructor(file: ElfFile, bytes: Uint8Array) {
+    this.#file = file;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    if (bytes.length < 24 || this.#view.getUint16(0, true) !== BTF_MAGIC)
+      throw unreadable(file, "no BTF header", `magic 0x${BTF_MAGIC.toString(16)}`);
+    const [header, typesAt, typesSize, stringsAt, stringsSize] = [4, 8, 12, 16, 20].map((at) =>
+      this.#view.getUint32(at, true),
+    ) as [number, number, number, number, number];
+    const end = header + typesAt + typesSize;
+    if (end > bytes.length || header + stringsAt + stringsSize > bytes.length)
+      throw unreadable(file, `types that end at byte ${end}`, `at most ${bytes.length}`);
+    this.#strings = stringTable(bytes.subarray(header + stringsAt, header + stringsAt + stringsSize));
+    for (let at = header + typesAt; at + 12 <= end; at += 12 + this.#extraSize(at)) this.#offsets.push(at);
+  }
+
+  get count(): number {
+    return this.#offsets.length - 1;
+  }
+
+  type(id: number): Type {
+    const at = this.#offsets[id];
+    if (at === undefined || at === 0)
+      return { kind: 0, name: "", count: 0, hasBitFields: false, sizeBytes: 0, at: 0 };
+    const info = this.#view.getUint32(at + 4, true);
+    return {
+      kind: (info >> 24) & 0x1f,
+      name: this.#strings.at(this.#view.getUint32(at, true)) ?? "",
+      count: info & 0xffff,
+      hasBitFields: info >>> 31 === 1,
+      sizeBytes: this.#view.getUint32(at + 8, true),
+      at: at + 12,
+    };
+  }
+
+  /** Members of a structure that begins at `startBits` of the whole, into `members`. */
+  collectMembers(id: number, startBits: number, members: Map<string, MemberLayout>, depth: number): void {
+    const { at, count, hasBitFields } = this.type(id);
+    if (at + count * 12 > this.#view.byteLength || depth > MAX_DEPTH)
+      throw unreadable(this.#file, `structure ${id} with ${count} members`, "a whole one");
+    for (let entry = at; entry < at + count * 12; entry += 12) {
+      const name = this.#strings.at(this.#view.getUint32(entry, true)) ?? "";
+      const inner = this.#view.getUint32(entry + 4, true);
+      const offset = this.#view.getUint32(entry + 8, true);
+      const offsetBits = startBits + (hasBitFields ? offset & 0xff_ffff : offset);
+      const { kind } = this.type(inner);
+      if (name === "" && (kind === KIND_STRUCT || kind === KIND_UNION))
+        this.collectMembers(inner, offsetBits, members, depth + 1);
+      else
+        members.set(name, {
+          offsetBits,
+          sizeBits: (hasBitFields ? offset >>> 24 : 0) || this.#sizeBits(inner, depth),
+        });
+    }
+  }
+
+  #sizeBits(id: number, depth: number): number {
+    const { kind, sizeBytes, at } = this.type(id);
+    if (depth > MAX_DEPTH) throw unreadable(this.#file, `type ${id} that leads to itself`, "one that ends");
+    if (ALIASES.has(kind)) return this.#sizeBits(sizeBytes, depth + 1);
+    if (kind === 2) return 64;
+    if (kind !== KIND_ARRAY) return sizeBytes * 8;
+    return this.#sizeBits(this.#view.getUint32(at, true), depth + 1) * this.#view.getUint32(at + 8, true);
+  }
+
+  /** Bytes after the common 12 of the type at this offset. */
+  #extraSize(at: number): number {
+    const info = this.#view.getUint32(at + 4, true);
+    const [kind, count] = [(info >> 24) & 0x1f, info & 0xffff];
+    switch (kind) {
+      case 1: // int
+      case 14: // variable
+      case 17: // declaration tag
+        return 4;
+      case KIND_ARRAY:
+        return 12;
+      case KIND_STRUCT:
+      case KIND_UNION:
+      case 15: // data section
+      case 19: // 64-bit enumeration
+        return count * 12;
+      case 6: // enumeration
+      case 13: // function prototype
+        return count * 8;
+      default:
+        // pointer, forward declaration, function, float, and the aliases
+        if ([2, 7, 12, 16].includes(kind) || ALIASES.has(kind)) return 0;
+        throw unreadable(this.#file, `kind ${kind}`, "1 to 19");
+    }
+  }
+}
+
+function unreadable(file: ElfFile, found: string, wanted: string): BadInput {
+  return new BadInput(`read types of ${file.source.name}`, found, wanted);
+}

@@ -1,0 +1,23 @@
+/**
+ * One distribution kernel: find, fetch, unpack and prepare it; compile one of its units.
+ *
+ * @module
+ */
+export type { Architecture } from "./architecture.ts";
+export { type MemberLayout, readStructLayouts, type StructLayout } from "./btf.ts";
+export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
+export { writeTogether } from "./cache.ts";
+export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
+export { withElfFile } from "./elf-file.ts";
+export * from "./errors.ts";
+export { fetchKernel, type KernelRequest } from "./fetch.ts";
+export type { OnProgress, Progress } from "./progress.ts";
+export { type KernelSummary, type KernelTree, listKernels, makeArguments, openKernel } from "./tree.ts";
+export { type UnitObject, type Units, unitsOf } from "./units.ts";
+export { type DiffRequest, diffVersions, type FileChange, type SourceDiff } from "./source-diff.ts";
+export {
+  checkRequirements,
+  machineRequirements,
+  type Requirement,
+  type RequirementStatus,
+} from "./requirements.ts";

@@ -1,0 +1,53 @@
+/** The kernel a guest boots; the kernel room's KernelTree has these fields. */
+export interface GuestKernel {
+  /** What `uname -r` prints in the guest. */
+  readonly release: string;
+  /** Path of the bootable image (vmlinuz). */
+  readonly image: string;
+  /** Path of its `lib/modules/<release>`. */
+  readonly modulesDirectory: string;
+}
+
+/** One file that is there in the guest from the start. */
+export interface GuestFile {
+  /** Absolute path in the guest; directories above it are made. */
+  readonly path: string;
+  /** Path on the host, or the contents. */
+  readonly source: string | Uint8Array;
+  /** Permission bits, 0o644 where not given. */
+  readonly mode?: number;
+}
+
+/** Where a piece of output came from. */
+export type OutputStream = "stdout" | "stderr";
+
+/** Called with each piece of output as it comes. */
+export type OnOutput = (text: string, stream: OutputStream) => void;
+
+export interface GuestOptions {
+  readonly kernel: GuestKernel;
+  readonly files?: readonly GuestFile[];
+  /** Kernel modules loaded before the first command, with all they depend on. */
+  readonly modules?: readonly string[];
+  /**
+   * Host directory that the guest sees, live and writable, at /share (virtiofs). What the guest writes is on the
+   * host at once: with the owner it had in the guest where we are root, else as ours.
+   */
+  readonly share?: string;
+  /** Size of an empty scratch disk, /dev/vda, that goes away with the guest. */
+  readonly diskSizeBytes?: number;
+  /** What the disk holds from the start; nothing where not given. Made by the host's mke2fs, with its defaults. */
+  readonly diskFileSystem?: "ext4";
+  /** 512 where not given. */
+  readonly memoryMib?: number;
+  /** 2 where not given. */
+  readonly cpus?: number;
+  /** Put at the end of the kernel command line. */
+  readonly kernelParameters?: readonly string[];
+  /** Limit for the whole life of the guest. */
+  readonly timeoutMs: number;
+  /** Abort kills the guest; whatever waits for it rejects with the signal's reason. */
+  readonly signal?: AbortSignal;
+  /** Called with each line the kernel logs. */
+  readonly onConsole?: (line: string) => void;
+}

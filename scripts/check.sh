@@ -1,0 +1,8 @@
+#!/bin/sh
+# The quick gate: static checks and unit tests. Under a minute.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$root/scripts/node-env.sh"
+cd "$root"
+scripts/static.sh
+vitest run --project unit

@@ -1,0 +1,32 @@
+#!/bin/sh
+# Everything: static checks, unit tests, and the tests with real kernels, compilers and guests. Installs what this
+# machine lacks (kgraft doctor says what) and fetches the kernels; both are kept for the next time.
+set -eu
+root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
+. "$root/scripts/node-env.sh"
+cd "$root"
+./kgraft doctor --install
+# What only the tests use: the tools whose word they take instead of our own.
+missing=""
+for program in cpio patch; do
+  command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+done
+if [ -n "$missing" ]; then
+  echo "installing$missing"
+  as_root=""
+  [ "$(id -u)" = 0 ] || as_root=sudo
+  # shellcheck disable=SC2086 # a list of names
+  $as_root apt-get install --yes --quiet --no-install-recommends $missing >/dev/null
+fi
+scripts/static.sh
+mkdir -p build
+result=0
+vitest run --reporter=default --reporter=json --outputFile.json=build/tests.json || result=$?
+node -e '
+  const report = JSON.parse(require("fs").readFileSync("build/tests.json", "utf8"));
+  // A file can fail without a test of it: when what its tests stand on does.
+  const files = report.testResults.filter((file) => file.status === "failed" && file.assertionResults.every((test) => test.status !== "failed"));
+  const failed = report.numFailedTests + files.length;
+  console.log(`${report.numPassedTests} passed, ${failed} failed`);
+'
+exit $result
