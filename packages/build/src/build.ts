@@ -13,8 +13,7 @@ import { runObjtool } from "./module/objtool.ts";
 import { moduleNameOf } from "./shipped/exports.ts";
 import { ShippedKernel } from "./shipped/shipped-kernel.ts";
 import { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
-import { keepLineNumbers } from "./source/line-numbers.ts";
-import { makeShadowTree } from "./source/shadow-tree.ts";
+import { changedTree, keptTree } from "./source/changed-tree.ts";
 import { type AffectedUnit, affectedUnits } from "./source/units.ts";
 import { type Compile, compilePair, computeUnitDeltas, type PatchedDelta, type UnitDelta } from "./unit.ts";
 
@@ -69,7 +68,8 @@ export async function build(
   if (units.length === 0) throw nothingCompiled(change);
 
   // 3. Each of them compiled before and after, in a shadow of the prepared tree.
-  await using shadow = await makeShadowTree(tree.sourceDirectory, shadowTexts(change));
+  await using shadow = await changedTree(tree.sourceDirectory, change);
+  await using kept = keptTree(tree.sourceDirectory, change);
   const inSlot = limit(availableParallelism());
   const stop = new AbortController();
   const running = AbortSignal.any([signal, stop.signal]);
@@ -88,7 +88,7 @@ export async function build(
   const kernel = new ShippedKernel(tree, await shippedModules(tree));
   const deltas = (
     await allOrNone(
-      pairs.map((pair) => computeUnitDeltas(kernel, pair, compile)),
+      pairs.map((pair) => computeUnitDeltas(kernel, pair, compile, kept.directory)),
       stop,
     )
   ).flat();
@@ -156,16 +156,6 @@ function nothingCompiled(change: SourceChange): Error {
   return new BadChange(
     `nothing to patch: ${files || "the change"} is in no unit that this kernel was built from`,
     "a live patch needs a change to C code that the kernel or one of its modules was compiled from",
-  );
-}
-
-/** The changed files as they are compiled: with the line numbers of the originals. */
-function shadowTexts(change: SourceChange): Map<string, string> {
-  return new Map(
-    [...change.texts].map(([path, { original, patched }]) => [
-      path,
-      original === undefined ? patched : keepLineNumbers(original, patched),
-    ]),
   );
 }
 

@@ -7,22 +7,53 @@ import { bytesSource, openElf } from "@kgraft/elf";
 import { type MemberLayout, readStructLayouts, type StructLayout } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 
-/** One reason for each structure whose layout the change moves. The objects carry their types (.BTF). */
-export function changedLayouts(unit: string, before: Uint8Array, after: Uint8Array): UnitReason[] {
+/** How a structure that code before and after the change knows differs. */
+export interface LayoutChange {
+  /** `struct name` or `union name`. */
+  readonly name: string;
+  /** Which member moved from where to where, appeared or went; or the sizes of the whole. */
+  readonly difference: string;
+  /** A member became something else: code that uses it means another thing, wherever it lies. */
+  readonly resized: boolean;
+}
+
+/** The structures whose layout the change moves. The objects carry their types (.BTF). */
+export function changedLayouts(unit: string, before: Uint8Array, after: Uint8Array): LayoutChange[] {
   const original = readStructLayouts(openElf(bytesSource(`${unit} (original)`, before)));
   const patched = readStructLayouts(openElf(bytesSource(`${unit} (patched)`, after)));
   return [...patched].flatMap(([key, is]) => {
     const was = original.get(key);
     const difference = was === undefined ? undefined : firstDifference(was, is);
-    return difference === undefined
+    return was === undefined || difference === undefined
       ? []
-      : {
-          code: "changed-layout",
-          unit,
-          subject: is.name,
-          message: `${is.name} changed: ${difference}`,
-          hint: "leave the structure as it is, and keep what is new in a shadow variable (klp_shadow_alloc)",
-        };
+      : { name: is.name, difference, resized: hasResizedMember(was, is) };
+  });
+}
+
+export function layoutReason(unit: string, { name, difference }: LayoutChange): UnitReason {
+  return {
+    code: "changed-layout",
+    unit,
+    subject: name,
+    message: `${name} changed: ${difference}`,
+    hint: "leave the structure as it is, and keep what is new in a shadow variable (klp_shadow_alloc)",
+  };
+}
+
+/** What is lost where the replaced code does without the change of a structure. */
+export function keptLayout(unit: string, { name, difference }: LayoutChange): UnitReason {
+  return {
+    code: "kept-layout",
+    unit,
+    subject: name,
+    message: `${name} stays as the running kernel has it (the change: ${difference}); the replaced code does not touch the difference`,
+  };
+}
+
+function hasResizedMember(was: StructLayout, is: StructLayout): boolean {
+  return [...was.members].some(([name, { sizeBits }]) => {
+    const now = is.members.get(name);
+    return now !== undefined && now.sizeBits !== sizeBits;
   });
 }
 

@@ -2,11 +2,11 @@
 import { readFile } from "node:fs/promises";
 import { computeDelta, type LivepatchReference, type ReplacedFunction } from "@kgraft/delta";
 import { bytesSource, type ElfObject, type ObjectSymbol, readObject, SHF_ALLOC } from "@kgraft/elf";
-import type { CompiledUnit, CompileRequest } from "@kgraft/kernel";
+import { CompileFailed, type CompiledUnit, type CompileRequest } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
-import { changedLayouts } from "./layouts.ts";
+import { changedLayouts, keptLayout, layoutReason } from "./layouts.ts";
 import type { AffectedUnit } from "./source/units.ts";
 import type { ShippedKernel } from "./shipped/shipped-kernel.ts";
 
@@ -52,11 +52,14 @@ export async function compilePair(
 /**
  * What a live patch must carry of the unit, proven against the shipped kernel; or why it cannot. One verdict for each
  * object that the unit is linked into.
+ *
+ * @param keptDirectory gives the changed tree with the structures as they were, or undefined where the change moves none
  */
 export async function computeUnitDeltas(
   kernel: ShippedKernel,
   pair: ObjectPair,
   compile: Compile,
+  keptDirectory: () => Promise<string | undefined>,
 ): Promise<readonly UnitDelta[]> {
   const { unit } = pair;
   const [before, after] = await Promise.all([
@@ -66,16 +69,39 @@ export async function computeUnitDeltas(
   // A header that says nothing to this unit leaves it as it was, to the byte.
   if (before.equals(after)) return [{ kind: "unchanged", unit }];
   const original = readLoaded(`${unit} (original)`, before);
-  const patched = readLoaded(`${unit} (patched)`, after);
   // The original once more, with the distribution's own options: what was shipped can be found in it.
   const { objectPath } = await compile({ unit, sections: "as-shipped" });
   const asShipped = readLoaded(`${unit} (as shipped)`, await readFile(objectPath));
-  const deltas = pair.objects.map((object) =>
-    unitDelta(kernel, unit, object, { original, patched, asShipped }),
-  );
+  const deltasOf = (bytes: Uint8Array): UnitDelta[] => {
+    const patched = readLoaded(`${unit} (patched)`, bytes);
+    return pair.objects.map((object) => unitDelta(kernel, unit, object, { original, patched, asShipped }));
+  };
+  const deltas = deltasOf(after);
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
   const moved = changedLayouts(unit, before, after);
-  return moved.length === 0 ? deltas : [...deltas, { kind: "refused", unit, reasons: moved }];
+  if (moved.length === 0) return deltas;
+
+  // Code that does not touch what is new of a structure is compiled with the structure as the running kernel has it.
+  const root = moved.some(({ resized }) => resized) ? undefined : await keptDirectory();
+  const kept = root === undefined ? undefined : await compileKept(unit, root, compile);
+  if (kept === undefined || changedLayouts(unit, before, kept).length > 0) {
+    return [...deltas, { kind: "refused", unit, reasons: moved.map((change) => layoutReason(unit, change)) }];
+  }
+  const warnings = moved.map((change) => keptLayout(unit, change));
+  return deltasOf(kept).map((delta) =>
+    delta.kind === "patched" ? { ...delta, warnings: [...delta.warnings, ...warnings] } : delta,
+  );
+}
+
+/** The changed unit with the structures as they were; undefined where it needs what is new of them. */
+async function compileKept(unit: string, root: string, compile: Compile): Promise<Uint8Array | undefined> {
+  try {
+    const { objectPath } = await compile({ unit, sections: "split", root });
+    return await readFile(objectPath);
+  } catch (error) {
+    if (error instanceof CompileFailed) return undefined;
+    throw error;
+  }
 }
 
 /** An object without debug data, which is most of the file; with what objtool wants to know of the code. */

@@ -19,6 +19,12 @@ afterAll(() => rm(directory, { recursive: true }));
 const buildEdit = (...edits: readonly Edit[]): Promise<LivePatch> =>
   buildEdits(kernel, directory, "test", edits);
 
+const grown: Edit = {
+  path: "fs/ext4/mballoc.h",
+  find: "struct ext4_prealloc_space {",
+  replace: "struct ext4_prealloc_space {\n\tlong pa_new;",
+};
+
 async function failureOf(attempt: Promise<unknown>): Promise<unknown> {
   return attempt.then(
     () => undefined,
@@ -71,6 +77,20 @@ describe("build() of a real change", () => {
     expect(await read()).toEqual(await read());
   });
 
+  test("leaves a structure as it is where the replaced code does not touch what is new of it", async () => {
+    const fix = {
+      path: "fs/ext4/mballoc.c",
+      find: "\tpa->pa_deleted = 1;",
+      replace: "\tpa->pa_deleted = 2;",
+    };
+    const [alone, both] = [await buildEdit(fix), await buildEdit(grown, fix)];
+    expect(both.manifest.functions).toEqual(alone.manifest.functions);
+    expect(both.warnings).toContainEqual(
+      expect.objectContaining({ code: "kept-layout", subject: "struct ext4_prealloc_space" }),
+    );
+    expect(await failureOf(buildEdit(grown))).toBeInstanceOf(NoFunctionalChange);
+  });
+
   test("finds no functional change in comments and white space", async () => {
     const failure = await failureOf(
       buildEdit({ path: "fs/proc/cmdline.c", find: "return 0;", replace: "/* done */\n\n\treturn 0;" }),
@@ -83,12 +103,24 @@ describe("build() of a change that no live patch can carry", () => {
   const rejections: Readonly<
     Record<string, readonly [edits: readonly Edit[], code: string, subject: string]>
   > = {
-    "a structure that grows": [
+    "a structure that grows by a member that is used": [
+      [
+        grown,
+        {
+          path: "fs/ext4/mballoc.c",
+          find: "\tpa->pa_deleted = 1;",
+          replace: "\tpa->pa_deleted = 1;\n\tpa->pa_new = 1;",
+        },
+      ],
+      "changed-layout",
+      "struct ext4_prealloc_space",
+    ],
+    "a member that becomes another type": [
       [
         {
           path: "fs/ext4/mballoc.h",
-          find: "struct ext4_prealloc_space {",
-          replace: "struct ext4_prealloc_space {\n\tlong pa_new;",
+          find: "unsigned short\t\tpa_type;",
+          replace: "unsigned int\t\tpa_type;",
         },
       ],
       "changed-layout",

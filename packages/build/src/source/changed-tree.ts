@@ -1,0 +1,46 @@
+/** The kernel's source as the change leaves it, ready to be compiled. */
+import { keepLineNumbers } from "./line-numbers.ts";
+import type { SourceChange } from "./change.ts";
+import { makeShadowTree, type ShadowTree } from "./shadow-tree.ts";
+import { keepStructures } from "./structures.ts";
+
+/** The prepared tree with the change in it, and with the line numbers of the originals. */
+export async function changedTree(tree: string, change: SourceChange): Promise<ShadowTree> {
+  return makeShadowTree(
+    tree,
+    textsOf(change, (_, patched) => patched),
+  );
+}
+
+/** A shadow that is made when it is asked for first. */
+export interface LazyTree extends AsyncDisposable {
+  /** Undefined where it would be no other than the changed tree. */
+  readonly directory: () => Promise<string | undefined>;
+}
+
+/** The changed tree, but for structures: those are as they were. */
+export function keptTree(tree: string, change: SourceChange): LazyTree {
+  let made: Promise<ShadowTree | undefined> | undefined;
+  const make = async (): Promise<ShadowTree | undefined> => {
+    const moves = [...change.texts.values()].some(
+      ({ original, patched }) => original !== undefined && keepStructures(original, patched) !== patched,
+    );
+    return moves ? makeShadowTree(tree, textsOf(change, keepStructures)) : undefined;
+  };
+  return {
+    directory: async () => (await (made ??= make()))?.directory,
+    [Symbol.asyncDispose]: async () => (await made)?.[Symbol.asyncDispose](),
+  };
+}
+
+function textsOf(
+  change: SourceChange,
+  edit: (original: string, patched: string) => string,
+): Map<string, string> {
+  return new Map(
+    [...change.texts].map(([path, { original, patched }]) => [
+      path,
+      original === undefined ? patched : keepLineNumbers(original, edit(original, patched)),
+    ]),
+  );
+}
