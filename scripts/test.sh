@@ -1,6 +1,7 @@
 #!/bin/sh
-# Everything: static checks, unit tests, and the tests with real kernels, compilers and guests. Installs what this
-# machine lacks (kgraft doctor says what) and fetches the kernels; both are kept for the next time.
+# test.sh [--all]: static checks, unit tests, and the tests with real kernels, compilers and guests; with --all also
+# those with kernels of other suites than this machine's. Installs what this machine lacks (kgraft doctor says what)
+# and fetches the kernels; both are kept for the next time.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/node-env.sh"
@@ -21,7 +22,10 @@ fi
 scripts/static.sh
 mkdir -p build
 result=0
-vitest run --reporter=default --reporter=json --outputFile.json=build/tests.json || result=$?
+projects="--project unit --project system"
+[ "${1-}" != --all ] || projects="$projects --project suites"
+# shellcheck disable=SC2086 # a list of words
+vitest run $projects --reporter=default --reporter=json --outputFile.json=build/tests.json || result=$?
 node -e '
   const report = JSON.parse(require("fs").readFileSync("build/tests.json", "utf8"));
   // A file can fail without a test of it: when what its tests stand on does.

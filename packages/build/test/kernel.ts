@@ -10,10 +10,10 @@ const { signal } = new AbortController();
 const onProgress = (): void => undefined;
 
 /** Three generations: gcc 12 without IBT; IBT; IBT with call padding and KLP_BUILD. */
-export const suites: readonly ["bookworm", "trixie", "sid"] = ["bookworm", "trixie", "sid"];
+export type Suite = "bookworm" | "trixie" | "sid";
 
 /** A suite's kernel, prepared in the shared cache: fetched by the first test that asks. */
-export async function testKernel(suite: (typeof suites)[number] = "bookworm"): Promise<KernelTree> {
+export async function testKernel(suite: Suite = "bookworm"): Promise<KernelTree> {
   const release = suite === "bookworm" ? "6.1.0-55-cloud-amd64" : await newestRelease(suite);
   return fetchKernel({ release, suite }, { onProgress, signal });
 }

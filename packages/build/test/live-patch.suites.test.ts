@@ -1,0 +1,4 @@
+import { describeLivePatches } from "./live-patch.ts";
+
+describeLivePatches("trixie");
+describeLivePatches("sid");
