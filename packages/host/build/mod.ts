@@ -9,10 +9,12 @@ import { mkdir, mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { build } from "esbuild";
-import { exists, linkScript, prepareQuickJs, type Work } from "./quickjs.ts";
+import { exists, linkScript, prepareQuickJs } from "./quickjs.ts";
+import type { Work } from "./source-package.ts";
 
 export { CommandFailed, DownloadFailed, MirrorUnknown, ToolMissing } from "./errors.ts";
 export { machineRequirements, type Requirement } from "./requirements.ts";
+export { type SourcePackage, unpackSource, type Work } from "./source-package.ts";
 
 const room = path.resolve(import.meta.dirname, "..");
 

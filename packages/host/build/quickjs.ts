@@ -8,16 +8,15 @@
 import { createHash } from "node:crypto";
 import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import path from "node:path";
-import { DownloadFailed } from "./errors.ts";
-import { debianMirrors } from "./mirrors.ts";
-import { aptHelper } from "./requirements.ts";
 import { runProgram } from "./run.ts";
+import { type SourcePackage, unpackSource, type Work } from "./source-package.ts";
 
 const version = "2025.04.26";
-const tarball = {
+const tarball: SourcePackage = {
+  name: "quickjs",
   file: `quickjs_${version}.orig.tar.xz`,
   sha256: "ec81da5b3249ed648dbc7df4a1654988910e66a118d9b71cb63534216efcfbbe",
-} as const;
+};
 const units = ["quickjs", "dtoa", "libregexp", "libunicode", "cutils", "quickjs-libc"] as const;
 const flags: readonly string[] = [
   "-Os",
@@ -32,14 +31,6 @@ const modules: readonly string[] = ["-M", "qjs:std,std", "-M", "qjs:os,os"];
 /** Without eval: a script in bytecode needs no parser at run time. */
 const compileScript: readonly string[] = ["-e", "-s", "-m", ...modules, "-fno-eval"];
 const link: readonly string[] = ["-static", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none"];
-
-export interface Work {
-  readonly onProgress: (progress: {
-    readonly stage: "download" | "compile" | "link";
-    readonly message: string;
-  }) => void;
-  readonly signal: AbortSignal;
-}
 
 /** A built QuickJS in the cache. */
 export interface QuickJs {
@@ -77,11 +68,7 @@ export async function prepareQuickJs(cache: string, work: Work): Promise<QuickJs
   await mkdir(cache, { recursive: true });
   const temporary = await mkdtemp(path.join(cache, "quickjs.tmp-"));
   try {
-    await fetchTarball(temporary, work);
-    await runProgram("tar", ["-xJf", tarball.file, "--strip-components=1"], {
-      cwd: temporary,
-      signal: work.signal,
-    });
+    await unpackSource(tarball, temporary, work);
     await compile(temporary, work);
     await rename(temporary, folder).catch(async (error: unknown) => {
       if (!(await exists(path.join(folder, "qjsc")))) {
@@ -92,30 +79,6 @@ export async function prepareQuickJs(cache: string, work: Work): Promise<QuickJs
     await rm(temporary, { recursive: true, force: true });
   }
   return { folder, hash };
-}
-
-async function fetchTarball(folder: string, work: Work): Promise<void> {
-  const options = { cwd: folder, signal: work.signal };
-  const failures: string[] = [];
-  for (const mirror of await debianMirrors()) {
-    work.onProgress({ stage: "download", message: `QuickJS ${version}, source package of Debian trixie` });
-    const address = `${mirror}/pool/main/q/quickjs/${tarball.file}`;
-    const args = ["-o", "APT::Sandbox::User=root", "download-file", address, tarball.file];
-    try {
-      await runProgram(aptHelper, [...args, `SHA256:${tarball.sha256}`], options);
-      const found = createHash("sha256")
-        .update(await readFile(path.join(folder, tarball.file)))
-        .digest("hex");
-      if (found === tarball.sha256) {
-        return;
-      }
-      failures.push(`${address}: sha256 is ${found}, wanted ${tarball.sha256}`);
-    } catch (error) {
-      work.signal.throwIfAborted();
-      failures.push(error instanceof Error && "hint" in error ? String(error.hint) : String(error));
-    }
-  }
-  throw new DownloadFailed(`cannot download ${tarball.file}: no mirror gave it`, failures.join("\n"));
 }
 
 async function compile(folder: string, work: Work): Promise<void> {
