@@ -11,4 +11,7 @@ export {
   ShippedKernelUnfit,
   type UnitReason,
 } from "./errors.ts";
+export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
+export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
+export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";
 export type { PatchFile } from "./source/change.ts";

@@ -105,7 +105,7 @@ async function compileKept(unit: string, root: string, compile: Compile): Promis
 }
 
 /** An object without debug data, which is most of the file; with what objtool wants to know of the code. */
-function readLoaded(name: string, bytes: Uint8Array): ElfObject {
+export function readLoaded(name: string, bytes: Uint8Array): ElfObject {
   return readObject(
     bytesSource(name, bytes),
     (section) => (section.flags & SHF_ALLOC) !== 0 || section.name.startsWith(".discard."),

@@ -15,6 +15,7 @@ import {
 import packageJson from "../package.json" with { type: "json" };
 import { makeBoard, type Stream } from "./board.ts";
 import { kgraftBuildCommand } from "./commands/build.ts";
+import { deltaCommand } from "./commands/delta.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { doctorCommand } from "./commands/doctor.ts";
@@ -42,6 +43,7 @@ const routes = buildRouteMap<string, Context>({
     }),
     diff: diffCommand,
     build: kgraftBuildCommand,
+    delta: deltaCommand,
     lab: buildRouteMap({
       routes: { run: labRunCommand },
       docs: { brief: "Boot kernels in QEMU and run commands in them" },

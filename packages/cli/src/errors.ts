@@ -43,6 +43,11 @@ export class FileUnreadable extends CliError {
   override readonly name = "FileUnreadable";
 }
 
+/** What `kgraft delta` was given to compare, or to look names up in. */
+export class DeltaInputUnfit extends CliError {
+  override readonly name = "DeltaInputUnfit";
+}
+
 /** A module that cannot go into this kernel. */
 export class ModuleUnfit extends CliError {
   override readonly name = "ModuleUnfit";

@@ -13,7 +13,7 @@ export interface ExitCode {
 
 export const exitCodes: readonly ExitCode[] = [
   { code: 0, meaning: "done", errors: [] },
-  { code: 1, meaning: "failed", errors: ["CommandFailed", "DemoFailed", "GuestBusy"] },
+  { code: 1, meaning: "failed", errors: ["CommandFailed", "DeltaInputUnfit", "DemoFailed", "GuestBusy"] },
   { code: 2, meaning: "the change cannot become a live patch", errors: ["ChangeRefused"] },
   { code: 3, meaning: "the change makes no function do anything else", errors: ["NoFunctionalChange"] },
   { code: 64, meaning: "wrong usage", errors: ["UsageError", "BadRequest"] },

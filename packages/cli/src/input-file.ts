@@ -1,5 +1,6 @@
 /** Reading a file that was named on the command line: bounded, for what is larger than any such file is none. */
 import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
 import { FileUnreadable } from "./errors.ts";
 import { formatBytes } from "./format.ts";
 import { matterOf } from "./system-error.ts";
@@ -19,10 +20,12 @@ export async function readInput(
   const chunks: Buffer[] = [];
   let sizeBytes = 0;
   try {
+    // A file that is too large is not read at all; a pipe has no size beforehand.
+    if ((await stat(path)).size > limitBytes) throw tooLarge(limitBytes);
     for await (const chunk of createReadStream(path, { signal })) {
       chunks.push(chunk as Buffer);
       sizeBytes += (chunk as Buffer).length;
-      if (sizeBytes > limitBytes) throw new Error(`it is larger than ${formatBytes(limitBytes)}`);
+      if (sizeBytes > limitBytes) throw tooLarge(limitBytes);
     }
   } catch (cause) {
     signal.throwIfAborted();
@@ -31,4 +34,8 @@ export async function readInput(
     });
   }
   return Buffer.concat(chunks);
+}
+
+function tooLarge(limitBytes: number): Error {
+  return new Error(`it is larger than ${formatBytes(limitBytes)}`);
 }

@@ -80,7 +80,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
 
   // 3. Look for what cannot be carried.
   const reasons: Reason[] = [
-    ...specialBefore.reasons,
+    ...uniqueReasons([...specialBefore.reasons, ...specialAfter.reasons]),
     ...changedData(before, after, correlation, comparison),
     ...changedSections(before, after, comparison),
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
@@ -118,6 +118,11 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     livepatchReferences: output.livepatchReferences,
     warnings: output.warnings,
   };
+}
+
+/** Both objects have the same tables: what is wrong with one is said once. */
+function uniqueReasons(reasons: readonly Reason[]): Reason[] {
+  return [...new Map(reasons.map((reason) => [reason.message, reason])).values()];
 }
 
 function changedFunctions(

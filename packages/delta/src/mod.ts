@@ -4,7 +4,7 @@
  * @module
  */
 export { computeDelta, type ReplacedFunction, type Verdict } from "./delta.ts";
-export { applyLivepatchReferences, type LivepatchReference } from "./klp.ts";
+export { applyLivepatchReferences, livepatchName, type LivepatchReference } from "./klp.ts";
 export type { Reason, ReasonCode } from "./reasons.ts";
 export { entryTypes } from "./special.ts";
 export type { LinkTarget, Position, Resolution, SymbolRequest } from "./target.ts";

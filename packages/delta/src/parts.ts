@@ -152,9 +152,14 @@ function upperBound<T>(entries: readonly T[], value: number, key: (entry: T) => 
   return low;
 }
 
-/** Sections that are not in the running kernel: debug data, notes, what the linker throws away. */
+/**
+ * Sections that are not in the running kernel: debug data, notes, what the linker throws away. The kernel unwinds by
+ * tables of its own, and is compiled without DWARF's (`.eh_frame`).
+ */
 export function isIgnored(section: ObjectSection): boolean {
-  return (section.flags & SHF_ALLOC) === 0 || /^\.(discard|note|comment|llvm_addrsig)/.test(section.name);
+  return (
+    (section.flags & SHF_ALLOC) === 0 || /^\.(discard|note|comment|llvm_addrsig|eh_frame)/.test(section.name)
+  );
 }
 
 export function isCode(section: ObjectSection): boolean {

@@ -1,20 +1,22 @@
 /**
  * Special sections: tables in which the kernel looks up places of its code (which instruction may fault, which one to
  * rewrite for this processor, how to unwind from it). An entry goes with the code it is about, so a table is taken
- * entry by entry. Sizes of entries come from the kernel's own types, because they differ between kernels.
+ * entry by entry. Sizes of entries differ between kernels: they come from the kernel's own types, or from the tables
+ * themselves (entry-size.ts).
  * Source: include/asm-generic/vmlinux.lds.h and arch/x86/kernel/vmlinux.lds.S of the kernel; facts of each table at its
  * type's definition.
  */
 import type { ObjectSection } from "@kgraft/elf";
+import { entrySizeOf, type EntryStructure } from "./entry-size.ts";
 import { type Part, partBytes, type Parts, type Target } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 
 export interface SpecialTable {
   readonly section: string;
   /** Size of an entry: bytes, the kernel structure that says it, or what one relocation of many takes. */
-  readonly entry: number | string | typeof perRelocation;
+  readonly entry: number | EntryStructure | typeof perRelocation;
   /** A table whose n-th entry belongs to the n-th of this one. */
-  readonly companion?: { readonly section: string; readonly entry: number | string };
+  readonly companion?: string;
   /** Made from the code by objtool or the compiler: equal code has equal entries. */
   readonly derived?: true;
   /** Which static key or static call an entry is about: offset of the field that points at it. */
@@ -42,14 +44,19 @@ const annotations: readonly string[] = [
 ];
 
 export const specialTables: readonly SpecialTable[] = [
-  { section: "__bug_table", entry: "bug_entry" },
-  { section: "__ex_table", entry: "exception_table_entry" },
-  { section: "__jump_table", entry: "jump_entry", keyOffset: 8 },
-  { section: ".altinstructions", entry: "alt_instr" },
-  { section: ".parainstructions", entry: "paravirt_patch_site" },
+  { section: "__bug_table", entry: { struct: "bug_entry", codeFields: 1 } },
+  { section: "__ex_table", entry: { struct: "exception_table_entry", codeFields: 2 } },
+  { section: "__jump_table", entry: { struct: "jump_entry", codeFields: 2 }, keyOffset: 8 },
+  { section: ".altinstructions", entry: { struct: "alt_instr", codeFields: 2 } },
+  { section: ".parainstructions", entry: { struct: "paravirt_patch_site", codeFields: 1 } },
   { section: ".smp_locks", entry: 4 },
   { section: ".printk_index", entry: 8 },
-  { section: ".static_call_sites", entry: "static_call_site", keyOffset: 4, derived: true },
+  {
+    section: ".static_call_sites",
+    entry: { struct: "static_call_site", codeFields: 1 },
+    keyOffset: 4,
+    derived: true,
+  },
   { section: ".retpoline_sites", entry: 4, derived: true },
   { section: ".return_sites", entry: 4, derived: true },
   { section: ".call_sites", entry: 4, derived: true },
@@ -58,12 +65,7 @@ export const specialTables: readonly SpecialTable[] = [
   { section: ".kcfi_traps", entry: 4, derived: true },
   { section: "__mcount_loc", entry: 8, derived: true },
   { section: "__patchable_function_entries", entry: 8, derived: true },
-  {
-    section: ".orc_unwind_ip",
-    entry: 4,
-    derived: true,
-    companion: { section: ".orc_unwind", entry: "orc_entry" },
-  },
+  { section: ".orc_unwind_ip", entry: 4, derived: true, companion: ".orc_unwind" },
   ...annotations.map((name): SpecialTable => ({
     section: `.discard.${name}`,
     entry: perRelocation,
@@ -72,8 +74,8 @@ export const specialTables: readonly SpecialTable[] = [
 ];
 
 /** The kernel structures whose sizes `Special` wants to know. */
-export const entryTypes: readonly string[] = specialTables.flatMap(({ entry, companion }) =>
-  [entry, companion?.entry].filter((size) => typeof size === "string"),
+export const entryTypes: readonly string[] = specialTables.flatMap(({ entry }) =>
+  typeof entry === "object" ? [entry.struct] : [],
 );
 
 export interface SpecialEntry {
@@ -85,9 +87,7 @@ export interface SpecialEntry {
   readonly owner: Part | undefined;
 }
 
-const companions: ReadonlySet<string> = new Set(
-  specialTables.map(({ companion }) => companion?.section ?? ""),
-);
+const companions: ReadonlySet<string> = new Set(specialTables.map(({ companion }) => companion ?? ""));
 
 export function isSpecial(section: ObjectSection): boolean {
   return companions.has(section.name) || specialTables.some((table) => table.section === section.name);
@@ -102,7 +102,7 @@ export class Special {
     for (const table of specialTables) {
       // -ffunction-sections may give each function its own table (__patchable_function_entries), of the same name.
       for (const section of parts.object.sections.filter(({ name }) => name === table.section)) {
-        const companion = parts.object.sections.find(({ name }) => name === table.companion?.section);
+        const companion = parts.object.sections.find(({ name }) => name === table.companion);
         this.#read(parts, table, section, companion, entrySizes);
       }
     }
@@ -119,10 +119,19 @@ export class Special {
     companion: ObjectSection | undefined,
     entrySizes: ReadonlyMap<string, number>,
   ): void {
-    const size = this.#entrySize(section, table.entry, entrySizes);
-    const companionSize =
-      companion && table.companion ? this.#entrySize(companion, table.companion.entry, entrySizes) : 0;
-    if (size === undefined || companionSize === undefined) return;
+    if (section.sizeBytes === 0) return;
+    const size = sizeOf(section, table.entry, entrySizes);
+    const companionSize = (companion?.sizeBytes ?? 0) / (section.sizeBytes / Number(size));
+    if (typeof size === "string" || !Number.isInteger(size) || !Number.isInteger(companionSize)) {
+      const why = typeof size === "string" ? size : `it does not divide ${section.sizeBytes} bytes`;
+      this.reasons.push({
+        code: "unsupported-section",
+        subject: section.name,
+        message: `size of an entry of ${section.name} is unknown: ${why}`,
+        hint: "name the kernel's own image for the symbols: its types say the size",
+      });
+      return;
+    }
     for (let start = 0, index = 0; start < section.sizeBytes; start += size, index++) {
       // The assembler aligns an entry before it, not after: the last one may lack its padding.
       const part = piece(section, start, Math.min(start + size, section.sizeBytes));
@@ -140,30 +149,16 @@ export class Special {
       else known.push(entry);
     }
   }
-
-  #entrySize(
-    section: ObjectSection,
-    entry: SpecialTable["entry"],
-    sizes: ReadonlyMap<string, number>,
-  ): number | undefined {
-    const size = sizeOf(section, entry, sizes);
-    if (Number.isInteger(size) && size > 0) return size;
-    this.reasons.push({
-      code: "unsupported-section",
-      subject: section.name,
-      message: `size of an entry of ${section.name} is unknown: the kernel's types have no struct ${String(entry)}`,
-    });
-    return undefined;
-  }
 }
 
+/** Bytes of an entry, or why they are unknown. */
 function sizeOf(
   section: ObjectSection,
   entry: SpecialTable["entry"],
   sizes: ReadonlyMap<string, number>,
-): number {
+): number | string {
   if (typeof entry === "number") return entry;
-  if (typeof entry === "string") return sizes.get(entry) ?? section.entrySizeBytes;
+  if (typeof entry === "object") return entrySizeOf(section, entry, sizes);
   return section.sizeBytes / section.relocations.length;
 }
 

@@ -26,3 +26,13 @@ test("moduleNameOf() says the name as the kernel has it", () => {
     "ext4",
   ]);
 });
+
+test.each([
+  ["spaces for tabs", "0x12345678 printk vmlinux EXPORT_SYMBOL"],
+  ["no number", "printk\tvmlinux\tEXPORT_SYMBOL\t"],
+  ["half a line", "0x12345678\tprintk"],
+])("parseSymvers() refuses %s", (_, line) => {
+  expect(() => parseSymvers(`0x12345678\ta\tvmlinux\tEXPORT_SYMBOL\t\n${line}\n`, "table")).toThrow(
+    `cannot read exports of table: line 2 is ${JSON.stringify(line)}, wanted CRC`,
+  );
+});

@@ -3,6 +3,8 @@
  * CRC, symbol, object, kind and namespace, divided by tabs.
  * Source: Documentation/kbuild/modules.rst of the kernel, "Symbol Versioning".
  */
+import { ShippedKernelUnfit } from "../errors.ts";
+
 export interface ExportedSymbol {
   readonly name: string;
   /** `vmlinux`, or the module's name as the kernel has it (dashes are underscores). */
@@ -13,11 +15,21 @@ export interface ExportedSymbol {
   readonly namespace: string;
 }
 
-export function parseSymvers(text: string): Map<string, ExportedSymbol> {
+/**
+ * @param file what to call the text in messages
+ * @throws {ShippedKernelUnfit} when a line is none of such a file
+ */
+export function parseSymvers(text: string, file = "Module.symvers"): Map<string, ExportedSymbol> {
   const symbols = new Map<string, ExportedSymbol>();
-  for (const line of text.split("\n")) {
-    const [crc, name, path, , namespace = ""] = line.split("\t");
-    if (crc === undefined || name === undefined || path === undefined) continue;
+  for (const [number, line] of text.split("\n").entries()) {
+    if (line === "") continue;
+    const [crc = "", name = "", path = "", kind, namespace = ""] = line.split("\t");
+    if (!/^0x[0-9a-f]{8}$/.test(crc) || name === "" || path === "" || kind === undefined) {
+      throw new ShippedKernelUnfit(
+        `cannot read exports of ${file}: line ${number + 1} is ${JSON.stringify(line.slice(0, 100))}, wanted CRC, symbol, object and kind, divided by tabs`,
+        "name the Module.symvers that the kernel's own build wrote",
+      );
+    }
     symbols.set(name, { name, object: moduleNameOf(path), crc: Number(crc), namespace });
   }
   return symbols;

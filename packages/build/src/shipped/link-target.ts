@@ -7,17 +7,27 @@ import { type ElfObject, type ElfSymbol, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC
 import type { LinkTarget, Position, Resolution, SymbolRequest } from "@kgraft/delta";
 import type { ShippedKernel, ShippedObject } from "./shipped-kernel.ts";
 
+/** An object of the kernel, as far as names lead into it. */
+export type NamedObject = Pick<ShippedObject, "name" | "symbols" | "depends">;
+
+/** A kernel, as far as names lead somewhere in it: the shipped one, or what tables tell of one. */
+export interface NamedKernel extends Pick<ShippedKernel, "exports"> {
+  /** Sizes of the structures that are known, by name. */
+  readonly layouts: ReadonlyMap<string, { readonly sizeBytes: number }>;
+  object(name: string): NamedObject | undefined;
+}
+
 export class UnitTarget implements LinkTarget {
   readonly object: string;
   readonly entrySizes: ReadonlyMap<string, number>;
-  readonly #kernel: ShippedKernel;
-  readonly #shipped: ShippedObject;
+  readonly #kernel: NamedKernel;
+  readonly #shipped: NamedObject;
   /** Names that the unit itself defines, for want of a better definition. */
   readonly #weak: ReadonlySet<string>;
   readonly #locals: readonly ElfSymbol[] | undefined;
 
   /** @param asShipped the unit's original, compiled as the distribution did */
-  constructor(kernel: ShippedKernel, shipped: ShippedObject, asShipped: ElfObject) {
+  constructor(kernel: NamedKernel, shipped: NamedObject, asShipped: ElfObject) {
     this.object = shipped.name;
     this.#kernel = kernel;
     this.#shipped = shipped;
@@ -85,7 +95,7 @@ export class UnitTarget implements LinkTarget {
   }
 }
 
-function localsOfUnit(shipped: ShippedObject, asShipped: ElfObject): readonly ElfSymbol[] | undefined {
+function localsOfUnit(shipped: NamedObject, asShipped: ElfObject): readonly ElfSymbol[] | undefined {
   const file = asShipped.symbols.find(({ type }) => type === STT_FILE);
   if (file === undefined) return undefined;
   const functions = asShipped.symbols.filter(

@@ -42,9 +42,13 @@ export class SymbolIndex {
     return namesakes.length <= 1 ? 0 : namesakes.indexOf(symbol) + 1;
   }
 
-  /** The local symbols of each file of that base name, such as the forty called `inode.c`. */
+  /**
+   * The local symbols of each file of that base name, such as the forty called `inode.c`. A table that is stripped of
+   * files' names has its local symbols in one heap.
+   */
   localsOfFiles(baseName: string): readonly (readonly ElfSymbol[])[] {
-    return this.#files.get(baseName) ?? [];
+    if (this.#files.size > 0) return this.#files.get(baseName) ?? [];
+    return [[...this.#byName.values()].flat().filter(({ binding }) => binding === STB_LOCAL)];
   }
 
   /** The kernel's own entries for symbols of the unstripped file: same name, section and place. */
