@@ -6,7 +6,8 @@
 import type { Architecture } from "./arch/architecture.ts";
 import type { Correlation } from "./correlate.ts";
 import { siteStaticName } from "./names.ts";
-import { type Part, partBytes, type Parts, type Reference, type Target } from "./parts.ts";
+import { type Part, partBytes } from "./part.ts";
+import type { Parts, Reference, Target } from "./parts.ts";
 import type { Special } from "./special.ts";
 
 export interface Side {

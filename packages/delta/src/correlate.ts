@@ -1,15 +1,18 @@
 /**
  * Which part of the patched object continues which part of the original. A funnel, surest first; what falls through
- * is new, or gone. It never pairs by name what has no identity of its own: strings, `__func__.25`, `_rs.26`.
+ * is new, or gone. Code of the boot, which the running kernel has thrown away, continues only in code of the boot. It
+ * never pairs by name what has no identity of its own: strings, `__func__.25`, `_rs.26`.
  *
  * 1. The same name: `ext4_mb_load_buddy_gfp`, `ext4_ac_cachep`.
- * 2. Clones whose number moved: `ext4_mb_use_preallocated.constprop.0` and `.constprop.1`, where there is one each.
- * 3. Static locals, whose number gcc counts anew each time, by what uses them:
+ * 2. Another name of the same thing: an alias may be added, and then be what a part is called by.
+ * 3. Clones whose number moved: `ext4_mb_use_preallocated.constprop.0` and `.constprop.1`, where there is one each.
+ * 4. Static locals, whose number gcc counts anew each time, by what uses them:
  *    `ext4_grpinfo_slab_create_mutex.20` is the one that ext4_mb_init() refers to in both objects.
- * 4. Static locals that are the only ones of their name in both.
+ * 5. Static locals that are the only ones of their name in both.
  */
 import { staticLocalName, withoutCloneNumbers } from "./names.ts";
-import type { Part, Parts } from "./parts.ts";
+import { isInit, type Part } from "./part.ts";
+import type { Parts } from "./parts.ts";
 
 export interface Correlation {
   /** The part of the original object that this part of the patched one continues. */
@@ -21,6 +24,7 @@ export interface Correlation {
 export function correlate(original: Parts, patched: Parts): Correlation {
   const pairs = new Pairs();
   pairByKey(pairs, original, patched, (part) => (isStaticLocal(part) ? undefined : part.name));
+  pairByOtherName(pairs, original, patched);
   pairByKey(pairs, original, patched, (part) =>
     part.kind === "function" && part.name !== undefined ? withoutCloneNumbers(part.name) : undefined,
   );
@@ -64,7 +68,7 @@ function pairByKey(
   const group = (parts: Parts, isLeft: (part: Part) => boolean): Map<string, Part[]> =>
     Map.groupBy(
       parts.all.filter((part) => hasIdentity(part) && isLeft(part) && key(part) !== undefined),
-      (part) => `${part.kind} ${key(part) ?? ""}`,
+      (part) => `${lifeOf(part)} ${key(part) ?? ""}`,
     );
   const originals = group(original, (part) => !pairs.taken.has(part));
   for (const [name, candidates] of group(patched, (part) => !pairs.originals.has(part))) {
@@ -72,6 +76,26 @@ function pairByKey(
     const [to] = candidates;
     if (from !== undefined && to !== undefined && more.length === 0 && candidates.length === 1)
       pairs.add(from, to);
+  }
+}
+
+/** What must be the same for one part to continue another. */
+function lifeOf(part: Part): string {
+  return part.kind === "function" && isInit(part) ? "init function" : part.kind;
+}
+
+/** Pairs parts that share a name which is not what both are called by. */
+function pairByOtherName(pairs: Pairs, original: Parts, patched: Parts): void {
+  const byName = new Map(
+    original.all
+      .filter((part) => hasIdentity(part) && !pairs.taken.has(part))
+      .flatMap((part) => part.symbols.map(({ name }) => [name, part] as const)),
+  );
+  for (const part of patched.all) {
+    if (!hasIdentity(part) || pairs.originals.has(part) || isStaticLocal(part)) continue;
+    const shared = new Set(part.symbols.flatMap(({ name }) => byName.get(name) ?? []));
+    const [from, ...more] = shared;
+    if (from !== undefined && more.length === 0 && lifeOf(from) === lifeOf(part)) pairs.add(from, part);
   }
 }
 

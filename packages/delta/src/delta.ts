@@ -4,13 +4,15 @@
  */
 import { type ElfObject, ElfFormatError, type ObjectSymbol, STB_LOCAL } from "@kgraft/elf";
 import { architectureOf, knownMachines } from "./arch/architecture.ts";
+import { replaceable } from "./callers.ts";
 import { Comparison } from "./compare.ts";
 import { correlate, type Correlation } from "./correlate.ts";
+import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
 import type { LivepatchReference } from "./klp.ts";
-import { parentOf } from "./names.ts";
 import { Output } from "./output.ts";
-import { describe, type Part, Parts } from "./parts.ts";
-import { changedData, changedSections, isInit, unreplaceable } from "./patchability.ts";
+import { describe, isInit, type Part } from "./part.ts";
+import { Parts } from "./parts.ts";
+import { changedData, changedSections, isLeftOut, movedSymbols, unreplaceable } from "./patchability.ts";
 import type { Reason } from "./reasons.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
@@ -44,12 +46,6 @@ export interface ReplacedFunction {
   readonly replacementSizeBytes: number;
 }
 
-/** A changed function and the unlikely part that the compiler split off it: they jump into each other. */
-interface FunctionGroup {
-  readonly main: Part;
-  readonly parts: readonly Part[];
-}
-
 /**
  * Compares two objects of one unit, compiled before and after the change by the same compiler with one section per
  * symbol.
@@ -76,13 +72,18 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     { parts: after, special: specialAfter },
     correlation,
   );
-  const { changed, added } = changedFunctions(before, after, correlation, comparison);
+  const { changed, added, carriedByCallers } = replaceable(
+    changedFunctions(before, after, correlation, comparison, target),
+    { before, after, correlation, target },
+  );
 
   // 3. Look for what cannot be carried.
+  const announced = changedSections(before, after, comparison);
   const reasons: Reason[] = [
     ...uniqueReasons([...specialBefore.reasons, ...specialAfter.reasons]),
     ...changedData(before, after, correlation, comparison),
-    ...changedSections(before, after, comparison),
+    ...movedSymbols(before, after, correlation),
+    ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
   ];
   if (changed.length + added.length + reasons.length === 0) return { kind: "unchanged" };
@@ -93,7 +94,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     specialAfter,
     correlation,
     comparison,
-    [...changed, ...added].flatMap(({ parts }) => parts),
+    [...changed, ...carriedByCallers, ...added].flatMap(({ parts }) => parts),
   );
   const output = new Output(
     patched.name,
@@ -116,7 +117,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     functions,
     added: added.map(({ main }) => describe(main)),
     livepatchReferences: output.livepatchReferences,
-    warnings: output.warnings,
+    warnings: [...announced.warnings, ...output.warnings],
   };
 }
 
@@ -130,44 +131,20 @@ function changedFunctions(
   after: Parts,
   correlation: Correlation,
   comparison: Comparison,
+  target: LinkTarget,
 ): { changed: FunctionGroup[]; added: FunctionGroup[] } {
   const changed: FunctionGroup[] = [];
   const added: FunctionGroup[] = [];
+  const originals = new Map(functionGroups(before).map((group) => [group.main, group]));
   for (const group of functionGroups(after)) {
     const was = correlation.originalOf(group.main);
-    if (was === undefined) {
+    const original = was && originals.get(was);
+    if (isLeftOut(group.main, target)) continue;
+    if (original === undefined) {
       if (!isInit(group.main)) added.push(group);
-    } else if (!sameGroup(group, groupOf(before, was), correlation, comparison)) changed.push(group);
+    } else if (!sameGroup(group, original, correlation, comparison)) changed.push(group);
   }
   return { changed, added };
-}
-
-function functionGroups(parts: Parts): FunctionGroup[] {
-  return parts.all
-    .filter((part) => part.kind === "function" && parentOf(part.name ?? "") === undefined)
-    .map((main) => groupOf(parts, main));
-}
-
-function groupOf(parts: Parts, main: Part): FunctionGroup {
-  const children = parts.all.filter(
-    (part) => part.kind === "function" && parentOf(part.name ?? "") === main.name,
-  );
-  return { main, parts: [main, ...children] };
-}
-
-function sameGroup(
-  after: FunctionGroup,
-  before: FunctionGroup,
-  correlation: Correlation,
-  comparison: Comparison,
-): boolean {
-  return (
-    after.parts.length === before.parts.length &&
-    after.parts.every((part) => {
-      const was = correlation.originalOf(part);
-      return was !== undefined && before.parts.includes(was) && comparison.equal(was, part);
-    })
-  );
 }
 
 /** The livepatch core finds the original by its name, and its position among those of that name. */

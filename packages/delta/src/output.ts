@@ -15,7 +15,8 @@ import {
   STT_SECTION,
 } from "@kgraft/elf";
 import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
-import { describe, type Part, partBytes, type Parts, type Reference } from "./parts.ts";
+import { describe, type Part, partBytes, sectionSymbol } from "./part.ts";
+import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import type { Binding, Selection } from "./select.ts";
 import type { SpecialEntry } from "./special.ts";
@@ -87,10 +88,13 @@ export class Output {
   }
 
   #define(part: Part): ObjectSection {
-    const section = slice(
-      part,
-      part.section.type === SHT_NOBITS ? new Uint8Array(0) : partBytes(part).slice(),
-    );
+    const bytes = part.section.type === SHT_NOBITS ? new Uint8Array(0) : partBytes(part).slice();
+    const { architecture } = this.#patched;
+    for (const { offset, relocation } of this.#patched.references(part)) {
+      // The module loader takes a field that is not zero for one that is relocated already.
+      bytes.fill(0, offset, offset + (architecture.fieldSizeBytes(relocation.type) ?? 0));
+    }
+    const section = slice(part, bytes);
     section.sizeBytes = part.end - part.start;
     this.object.sections.push(section);
     const place = { kind: "section", section } as const;
@@ -360,17 +364,5 @@ function slice(part: Part, data: Uint8Array): ObjectSection {
     relocations: [],
     livepatchRelocations: [],
     linkedTo: undefined,
-  };
-}
-
-function sectionSymbol(section: ObjectSection): ObjectSymbol {
-  return {
-    name: "",
-    binding: STB_LOCAL,
-    type: STT_SECTION,
-    other: 0,
-    place: { kind: "section", section },
-    value: 0,
-    sizeBytes: 0,
   };
 }

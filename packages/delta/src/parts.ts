@@ -1,52 +1,15 @@
-/**
- * An object cut into parts: the pieces that are kept or left as a whole. A part is a function, a variable, a string,
- * a constant, or a nameless run of bytes that something points at. The compiler was asked for one section per symbol
- * (-ffunction-sections -fdata-sections), so most sections are one part; the others (strings, per-cpu data, sections
- * chosen by attributes) are cut at their symbols, at the ends of their strings, or where references point.
- */
+/** An object and its parts: which there are (cut.ts), and what each refers to. */
 import {
   type ElfObject,
   type ObjectRelocation,
   type ObjectSection,
   type ObjectSymbol,
   sectionOf,
-  SHF_ALLOC,
-  SHF_EXECINSTR,
-  SHF_MERGE,
-  SHF_STRINGS,
-  SHF_WRITE,
-  STT_FUNC,
-  STT_OBJECT,
   STT_SECTION,
 } from "@kgraft/elf";
 import type { Architecture } from "./arch/architecture.ts";
-import { isLiteralName, isPrefixSymbol, isSiteStatic, staticLocalName } from "./names.ts";
-
-export interface Part {
-  readonly section: ObjectSection;
-  /** Offset of its first byte in the section. */
-  readonly start: number;
-  readonly end: number;
-  /** The main symbol's name; undefined for strings and nameless runs. */
-  readonly name: string | undefined;
-  /** All symbols that lie in it, sections' own excepted. */
-  readonly symbols: readonly ObjectSymbol[];
-  readonly kind: PartKind;
-}
-
-export type PartKind =
-  /** Code with a name. */
-  | "function"
-  /** A variable or table with a name, and with an identity: others may hold its address. */
-  | "data"
-  /** A static local that is read only and points nowhere: it has a name, but what matters is its contents. */
-  | "constant"
-  /** A constant that is known by its contents only. */
-  | "literal"
-  /** A macro's own writable static, bound to one place in the code. */
-  | "site-static"
-  /** Bytes without a name that something points at: alternatives, out-of-line code. */
-  | "nameless";
+import { cut, pointedAtOffsets } from "./cut.ts";
+import { isCode, isIgnored, type Part, sectionSymbol } from "./part.ts";
 
 /** Where a relocation leads. */
 export type Target =
@@ -67,6 +30,8 @@ export class Parts {
   readonly architecture: Architecture;
   readonly all: readonly Part[];
   readonly #bySection = new Map<ObjectSection, Part[]>();
+  /** What the assembler resolved in sections of several functions, by offset. */
+  readonly #resolved = new Map<ObjectSection, readonly (ObjectRelocation & { readonly place: number })[]>();
   readonly #references = new Map<Part, readonly Reference[]>();
 
   constructor(object: ElfObject, architecture: Architecture) {
@@ -92,11 +57,17 @@ export class Parts {
   references(part: Part): readonly Reference[] {
     let known = this.#references.get(part);
     if (known === undefined) {
-      known = relocationsWithin(part.section, part.start, part.end).map((relocation) => ({
-        offset: relocation.offset - part.start,
-        relocation,
-        target: this.target(part.section, relocation),
-      }));
+      const relocations = [
+        ...between(part.section.relocations, part.start, part.end),
+        ...this.#resolvedByAssembler(part),
+      ];
+      known = relocations
+        .toSorted((a, b) => a.offset - b.offset)
+        .map((relocation) => ({
+          offset: relocation.offset - part.start,
+          relocation,
+          target: this.target(part.section, relocation),
+        }));
       this.#references.set(part, known);
     }
     return known;
@@ -123,6 +94,38 @@ export class Parts {
     return { kind: "part", part, offset: place - part.start };
   }
 
+  /**
+   * Functions that an attribute put into one section (`__sched`, `noinstr`) reach each other without relocations:
+   * `schedule()` calls `__schedule()` of the same .sched.text. Each such field as the relocation that it would be.
+   */
+  #resolvedByAssembler({ section, start, end }: Part): ObjectRelocation[] {
+    if (!isCode(section) || this.ofSection(section).length < 2) return [];
+    let known = this.#resolved.get(section);
+    if (known === undefined) {
+      const relocated = new Set(section.relocations.map(({ offset }) => offset));
+      const symbol = this.#sectionSymbol(section);
+      known = this.architecture
+        .resolvedReferences(section.data)
+        .filter(({ offset }) => !relocated.has(offset))
+        .map(({ offset, type, place, distance }) => ({
+          offset,
+          type,
+          symbol,
+          addend: place - distance,
+          place,
+        }));
+      this.#resolved.set(section, known);
+    }
+    return between(known, start, end).filter(({ place }) => place < start || place >= end);
+  }
+
+  #sectionSymbol(section: ObjectSection): ObjectSymbol {
+    const known = this.object.symbols.find(
+      (symbol) => symbol.type === STT_SECTION && sectionOf(symbol) === section,
+    );
+    return known ?? sectionSymbol(section);
+  }
+
   #partAt(section: ObjectSection, offset: number): Part | undefined {
     const parts = this.ofSection(section);
     if (parts.length === 1) return parts[0];
@@ -132,12 +135,17 @@ export class Parts {
   }
 }
 
-/** Relocations of a section whose fields begin in [start, end); the tables are ordered by offset. */
-function relocationsWithin(section: ObjectSection, start: number, end: number): ObjectRelocation[] {
-  const { relocations } = section;
-  const first = upperBound(relocations, start - 1, (relocation) => relocation.offset);
-  const last = upperBound(relocations, end - 1, (relocation) => relocation.offset);
-  return relocations.slice(first, last);
+/** Entries whose offsets lie in [start, end), of a table ordered by offset. */
+function between<T extends { readonly offset: number }>(
+  table: readonly T[],
+  start: number,
+  end: number,
+): T[] {
+  const first = upperBound(table, start - 1, ({ offset }) => offset);
+  return table.slice(
+    first,
+    upperBound(table, end - 1, ({ offset }) => offset),
+  );
 }
 
 /** Index of the first entry whose key is greater than `value`. */
@@ -150,136 +158,4 @@ function upperBound<T>(entries: readonly T[], value: number, key: (entry: T) => 
     else high = middle;
   }
   return low;
-}
-
-/**
- * Sections that are not in the running kernel: debug data, notes, what the linker throws away. The kernel unwinds by
- * tables of its own, and is compiled without DWARF's (`.eh_frame`).
- */
-export function isIgnored(section: ObjectSection): boolean {
-  return (
-    (section.flags & SHF_ALLOC) === 0 || /^\.(discard|note|comment|llvm_addrsig|eh_frame)/.test(section.name)
-  );
-}
-
-export function isCode(section: ObjectSection): boolean {
-  return (section.flags & SHF_EXECINSTR) !== 0;
-}
-
-/**
- * Sections that hold code, variables, constants and strings, whatever attribute chose them. Descriptors of debug
- * messages (`__dyndbg`) are among them: a live patch is a module, and a module brings its own.
- */
-export function isStorage(section: ObjectSection): boolean {
-  return (
-    isCode(section) ||
-    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr)|^__(bss|dyndbg)/.test(
-      section.name,
-    )
-  );
-}
-
-export function isWritable(part: Part): boolean {
-  return (part.section.flags & SHF_WRITE) !== 0 && !part.section.name.startsWith(".data.rel.ro");
-}
-
-/** The bytes of a part; of memory without contents, zeros. */
-export function partBytes(part: Part): Uint8Array {
-  const { data } = part.section;
-  return data.length === 0 ? new Uint8Array(part.end - part.start) : data.subarray(part.start, part.end);
-}
-
-/** How messages call a part. */
-export function describe(part: Part): string {
-  return part.name ?? `${part.section.name}+0x${part.start.toString(16)}`;
-}
-
-function pointedAtOffsets(object: ElfObject, architecture: Architecture): Map<ObjectSection, Set<number>> {
-  const offsets = new Map<ObjectSection, Set<number>>();
-  for (const from of object.sections) {
-    if (isIgnored(from)) continue;
-    for (const { symbol, offset, addend, type } of from.relocations) {
-      if (symbol.type !== STT_SECTION || symbol.place.kind !== "section") continue;
-      const distance = isCode(from) ? architecture.pcDistance(from.data, offset, type) : 0;
-      const { section } = symbol.place;
-      const known = offsets.get(section);
-      if (known === undefined) offsets.set(section, new Set([addend + distance]));
-      else known.add(addend + distance);
-    }
-  }
-  return offsets;
-}
-
-function cut(
-  section: ObjectSection,
-  symbols: readonly ObjectSymbol[],
-  pointedAt: ReadonlySet<number>,
-): Part[] {
-  const named = symbols.filter(
-    ({ type, name }) => (type === STT_FUNC || type === STT_OBJECT) && !isPrefixSymbol(name),
-  );
-  if (named.length > 0) return cutAtSymbols(section, symbols, named);
-  const merged = (section.flags & SHF_MERGE) !== 0;
-  const starts = merged
-    ? (section.flags & SHF_STRINGS) !== 0
-      ? stringStarts(section.data)
-      : everyEntry(section)
-    : [0, ...[...pointedAt].filter((offset) => offset > 0 && offset < section.sizeBytes)].toSorted(
-        (a, b) => a - b,
-      );
-  if (section.sizeBytes === 0) return [];
-  return starts.map((start, index) => {
-    const end = starts[index + 1] ?? section.sizeBytes;
-    const inside = symbols.filter((s) => s.type !== STT_SECTION && s.value >= start && s.value < end);
-    return { section, start, end, name: undefined, symbols: inside, kind: merged ? "literal" : "nameless" };
-  });
-}
-
-function cutAtSymbols(
-  section: ObjectSection,
-  symbols: readonly ObjectSymbol[],
-  named: readonly ObjectSymbol[],
-): Part[] {
-  const starts = [...new Set(named.map((symbol) => symbol.value))].toSorted((a, b) => a - b);
-  const parts = starts.map((value, index): Part => {
-    const main = named
-      .filter((symbol) => symbol.value === value)
-      .toSorted((a, b) => b.binding - a.binding)[0]!; // a start has a symbol
-    const next = starts[index + 1] ?? section.sizeBytes;
-    // Alone in its section: the whole of it, with the padding that may stand before the symbol.
-    const start = starts.length === 1 ? 0 : value;
-    const end = starts.length === 1 || main.sizeBytes === 0 ? next : Math.min(next, value + main.sizeBytes);
-    const inside = symbols.filter(
-      (s) => s.type !== STT_SECTION && s.value >= start && s.value < Math.max(next, start + 1),
-    );
-    return { section, start, end, name: main.name, symbols: inside, kind: kindOf(section, main) };
-  });
-  // What stands before the first symbol may be pointed at as well: `.BTF_ids + 0` is the set's own head.
-  const first = parts[0]?.start ?? 0;
-  if (first > 0)
-    parts.unshift({ section, start: 0, end: first, name: undefined, symbols: [], kind: "nameless" });
-  return parts;
-}
-
-function kindOf(section: ObjectSection, main: ObjectSymbol): PartKind {
-  if (isCode(section)) return "function";
-  if (isSiteStatic(main.name, section.name)) return "site-static";
-  if ((section.flags & SHF_WRITE) !== 0) return "data";
-  if (isLiteralName(main.name)) return "literal";
-  return staticLocalName(main.name) !== undefined && section.relocations.length === 0 ? "constant" : "data";
-}
-
-function stringStarts(data: Uint8Array): number[] {
-  const starts: number[] = [];
-  for (let at = 0; at < data.length;) {
-    starts.push(at);
-    const end = data.indexOf(0, at);
-    at = end < 0 ? data.length : end + 1;
-  }
-  return starts;
-}
-
-function everyEntry(section: ObjectSection): number[] {
-  const step = section.entrySizeBytes || section.sizeBytes;
-  return Array.from({ length: Math.ceil(section.sizeBytes / step) }, (_, entry) => entry * step);
 }

@@ -3,13 +3,18 @@
  * of them are looked for, whether or not a carried function has to do with them, because a change that is left out
  * silently is worse than one refused.
  */
-import type { ObjectSection } from "@kgraft/elf";
+import { type ObjectSection, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import { type Correlation, isStaticLocal } from "./correlate.ts";
-import { staticLocalName } from "./names.ts";
-import { describe, isIgnored, isStorage, isWritable, type Part, type Parts } from "./parts.ts";
+import { isPrefixSymbol, staticLocalName } from "./names.ts";
+import { describe, isIgnored, isInit, isStorage, isWritable, type Part } from "./part.ts";
+import type { Parts } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import { isSpecial } from "./special.ts";
+import type { LinkTarget } from "./target.ts";
+
+/** `MODULE_AUTHOR()`, `MODULE_ALIAS()` and the like: read by depmod and modinfo, not by what runs. */
+const moduleInformation = /^\.modinfo$/;
 
 const shadow =
   "keep the data as it is: convert it in a callback when the patch is applied, or use a shadow variable";
@@ -23,7 +28,7 @@ export function changedData(
 ): Reason[] {
   const reasons: Reason[] = [];
   for (const part of patched.all) {
-    if (part.kind !== "data") continue;
+    if (part.kind !== "data" || moduleInformation.test(part.section.name)) continue;
     const before = correlation.originalOf(part);
     if (before === undefined) {
       reasons.push(...ambiguousStatic(original, part, correlation));
@@ -50,6 +55,54 @@ export function changedData(
   return reasons;
 }
 
+/**
+ * Names that lead elsewhere than before: an alias that moved to another function, a function that parted from its alias.
+ * Who holds the name in the running kernel holds an address, which stays what it was.
+ */
+export function movedSymbols(original: Parts, patched: Parts, correlation: Correlation): Reason[] {
+  const before = definitions(original);
+  return [...definitions(patched)].flatMap(([name, now]): Reason[] => {
+    const was = before.get(name);
+    if (was === undefined || isInit(was.part) || isInit(now.part)) return [];
+    const isSame = correlation.originalOf(now.part) === was.part;
+    if (isSame && was.offset === now.offset) return [];
+    return [
+      {
+        code: "moved-symbol",
+        subject: name,
+        message: `${name} was ${wordsFor(name, was)}, is ${wordsFor(name, now)}: the running kernel has it bound already`,
+        hint: "leave the name where it is, and change what it leads to",
+      },
+    ];
+  });
+}
+
+interface Definition {
+  readonly part: Part;
+  /** From the start of the symbol that its part is called by. */
+  readonly offset: number;
+}
+
+function wordsFor(name: string, { part, offset }: Definition): string {
+  if (part.name === name) return `a ${part.kind} of its own`;
+  return offset === 0 ? `another name of ${describe(part)}` : `${describe(part)}+0x${offset.toString(16)}`;
+}
+
+/** Functions and variables by name, those with an identity, of names that occur once. */
+function definitions(parts: Parts): Map<string, Definition> {
+  const found = new Map<string, Definition | undefined>();
+  for (const part of parts.all) {
+    if ((part.kind !== "function" && part.kind !== "data") || isStaticLocal(part)) continue;
+    const main = part.symbols.find(({ name }) => name === part.name);
+    for (const { name, type, value } of part.symbols) {
+      if ((type !== STT_FUNC && type !== STT_OBJECT) || isPrefixSymbol(name)) continue;
+      const definition = { part, offset: value - (main?.value ?? part.start) };
+      found.set(name, found.has(name) ? undefined : definition);
+    }
+  }
+  return new Map([...found].flatMap(([name, one]) => (one === undefined ? [] : [[name, one] as const])));
+}
+
 /** A static local that may or may not be one of the original's: taken as new it would forget its value. */
 function ambiguousStatic(original: Parts, part: Part, correlation: Correlation): Reason[] {
   const name = staticLocalName(part.name ?? "");
@@ -70,25 +123,45 @@ function ambiguousStatic(original: Parts, part: Part, correlation: Correlation):
 
 /**
  * Sections by which code or data announces itself to the kernel: initcalls, parameters, exports, tracepoints. Their
- * entries are read at boot or when a module loads, so a live patch cannot add, drop or change one.
+ * entries are read at boot or when a module loads, so a live patch cannot add, drop or change one. Of some nothing
+ * running depends on the change: it is left out, with a warning.
  */
-export function changedSections(original: Parts, patched: Parts, comparison: Comparison): Reason[] {
+export function changedSections(
+  original: Parts,
+  patched: Parts,
+  comparison: Comparison,
+): { readonly reasons: readonly Reason[]; readonly warnings: readonly Reason[] } {
   const before = announcements(original);
   const after = announcements(patched);
-  return [...new Set([...before.keys(), ...after.keys()])]
-    .filter((name) => {
-      const [was, is] = [before.get(name) ?? [], after.get(name) ?? []];
-      return (
-        was.length !== is.length ||
-        !is.every((section, index) => comparison.equal(whole(was[index]!), whole(section)))
-      );
-    })
-    .map((name) => ({
-      code: "changed-section",
-      subject: name,
-      message: `section ${name} changed: the kernel reads it at boot or when the module loads, not from a live patch`,
-    }));
+  const changed = [...new Set([...before.keys(), ...after.keys()])].filter((name) => {
+    const [was, is] = [before.get(name) ?? [], after.get(name) ?? []];
+    return (
+      was.length !== is.length ||
+      !is.every((section, index) => comparison.equal(whole(was[index]!), whole(section)))
+    );
+  });
+  const byKind = Map.groupBy(changed, (name) => effectless.find(({ section }) => section.test(name)));
+  const warnings = [...byKind].flatMap(([kind, names]): Reason[] =>
+    kind === undefined
+      ? []
+      : [{ code: "left-out", subject: names[0]!, message: `${names.join(", ")} changed: ${kind.message}` }],
+  );
+  const reasons = (byKind.get(undefined) ?? []).map((name): Reason => ({
+    code: "changed-section",
+    subject: name,
+    message: `section ${name} changed: the kernel reads it at boot or when the module loads, not from a live patch`,
+  }));
+  return { reasons, warnings };
 }
+
+/** Announcements that a live patch may do without. */
+const effectless: readonly { readonly section: RegExp; readonly message: string }[] = [
+  { section: moduleInformation, message: "what modinfo says of the module stays as it was" },
+  {
+    section: /^_*(ksymtab|kcrctab)/,
+    message: "exports stay as they were; what is new is there for this live patch only",
+  },
+];
 
 function announcements(parts: Parts): Map<string, ObjectSection[]> {
   const sections = parts.object.sections.filter(
@@ -114,8 +187,7 @@ export function unreplaceable(original: Part, parts: Parts): Reason[] {
       },
     ];
   }
-  const main = original.symbols.find((symbol) => symbol.name === original.name);
-  if (!parts.architecture.hasTracedEntry(original.section, main?.value ?? original.start)) {
+  if (!isTraced(original, parts)) {
     return [
       {
         code: "no-traced-entry",
@@ -128,7 +200,13 @@ export function unreplaceable(original: Part, parts: Parts): Reason[] {
   return [];
 }
 
-/** Code and data that the kernel frees after boot or after a module has loaded. */
-export function isInit(part: Part): boolean {
-  return /^\.(init|meminit|head)\./.test(part.section.name);
+/** Whether ftrace can redirect the function. */
+export function isTraced(original: Part, parts: Parts): boolean {
+  const main = original.symbols.find((symbol) => symbol.name === original.name);
+  return parts.architecture.hasTracedEntry(original.section, main?.value ?? original.start);
+}
+
+/** Code for the removal of what cannot be removed: the linker leaves it out of vmlinux. */
+export function isLeftOut(part: Part, { object }: LinkTarget): boolean {
+  return object === "vmlinux" && /^\.(exit|memexit)\./.test(part.section.name);
 }

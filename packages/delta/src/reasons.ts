@@ -14,6 +14,8 @@ export type ReasonCode =
   | "changed-data"
   | "changed-section"
   | "changed-init"
+  | "left-out"
+  | "moved-symbol"
   | "no-traced-entry"
   | "unknown-symbol"
   | "ambiguous-symbol"

@@ -9,7 +9,8 @@
 import type { ObjectSection, ObjectSymbol } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import type { Correlation } from "./correlate.ts";
-import { describe, isCode, isStorage, type Part, type Parts, type Reference } from "./parts.ts";
+import { describe, isCode, isStorage, type Part } from "./part.ts";
+import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import { isSpecial, type Special, type SpecialEntry } from "./special.ts";
 

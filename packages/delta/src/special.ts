@@ -8,7 +8,8 @@
  */
 import type { ObjectSection } from "@kgraft/elf";
 import { entrySizeOf, type EntryStructure } from "./entry-size.ts";
-import { type Part, partBytes, type Parts, type Target } from "./parts.ts";
+import { type Part, partBytes } from "./part.ts";
+import type { Parts, Target } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 
 export interface SpecialTable {

@@ -13,10 +13,26 @@ export interface Architecture {
    * instruction pointer in code; 0 for any other. The place reached is symbol + addend + this.
    */
   pcDistance(code: Uint8Array, offset: number, type: number): number;
+  /**
+   * Fields of code that count from the instruction pointer, each with the relocation that would fill it. Where no
+   * relocation does, the assembler has: it reaches another place of the same section.
+   */
+  resolvedReferences(code: Uint8Array): readonly ResolvedReference[];
   /** Whether the field at `offset` is the target of a direct call or jump, as opposed to a function's address. */
   isBranch(code: Uint8Array, offset: number, type: number): boolean;
   /** Whether ftrace can redirect the function that lies at `start` of the section: the compiler left it an entry. */
   hasTracedEntry(section: ObjectSection, start: number): boolean;
+}
+
+export interface ResolvedReference {
+  /** Offset of the field in the section. */
+  readonly offset: number;
+  /** Relocation type for such a field. */
+  readonly type: number;
+  /** Offset in the section that it reaches. */
+  readonly place: number;
+  /** Bytes from the field to where the processor counts from, as `pcDistance` says. */
+  readonly distance: number;
 }
 
 const architectures: readonly Architecture[] = [x86_64];

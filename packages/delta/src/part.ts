@@ -1,0 +1,99 @@
+/**
+ * A part of an object: a piece that is kept or left as a whole. A function, a variable, a string, a constant, or a
+ * nameless run of bytes that something points at.
+ */
+import {
+  type ObjectSection,
+  type ObjectSymbol,
+  SHF_ALLOC,
+  SHF_EXECINSTR,
+  SHF_WRITE,
+  STB_LOCAL,
+  STT_SECTION,
+} from "@kgraft/elf";
+
+export interface Part {
+  readonly section: ObjectSection;
+  /** Offset of its first byte in the section. */
+  readonly start: number;
+  readonly end: number;
+  /** The main symbol's name; undefined for strings and nameless runs. */
+  readonly name: string | undefined;
+  /** All symbols that lie in it, sections' own excepted. */
+  readonly symbols: readonly ObjectSymbol[];
+  readonly kind: PartKind;
+}
+
+export type PartKind =
+  /** Code with a name. */
+  | "function"
+  /** A variable or table with a name, and with an identity: others may hold its address. */
+  | "data"
+  /** A static local that is read only and points nowhere: it has a name, but what matters is its contents. */
+  | "constant"
+  /** A constant that is known by its contents only. */
+  | "literal"
+  /** A macro's own writable static, bound to one place in the code. */
+  | "site-static"
+  /** Bytes without a name that something points at: alternatives, out-of-line code. */
+  | "nameless";
+
+/**
+ * Sections that are not in the running kernel: debug data, notes, what the linker throws away. The kernel unwinds by
+ * tables of its own, and is compiled without DWARF's (`.eh_frame`).
+ */
+export function isIgnored(section: ObjectSection): boolean {
+  return (
+    (section.flags & SHF_ALLOC) === 0 || /^\.(discard|note|comment|llvm_addrsig|eh_frame)/.test(section.name)
+  );
+}
+
+/** Code and data that the kernel frees after boot or after a module has loaded. */
+export function isInit(part: Part): boolean {
+  return /^\.(init|meminit|head)\./.test(part.section.name);
+}
+
+export function isCode(section: ObjectSection): boolean {
+  return (section.flags & SHF_EXECINSTR) !== 0;
+}
+
+/**
+ * Sections that hold code, variables, constants and strings, whatever attribute chose them. Descriptors of debug
+ * messages (`__dyndbg`) are among them: a live patch is a module, and a module brings its own.
+ */
+export function isStorage(section: ObjectSection): boolean {
+  return (
+    isCode(section) ||
+    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr)|^__(bss|dyndbg)/.test(
+      section.name,
+    )
+  );
+}
+
+export function isWritable(part: Part): boolean {
+  return (part.section.flags & SHF_WRITE) !== 0 && !part.section.name.startsWith(".data.rel.ro");
+}
+
+/** The bytes of a part; of memory without contents, zeros. */
+export function partBytes(part: Part): Uint8Array {
+  const { data } = part.section;
+  return data.length === 0 ? new Uint8Array(part.end - part.start) : data.subarray(part.start, part.end);
+}
+
+/** How messages call a part. */
+export function describe(part: Part): string {
+  return part.name ?? `${part.section.name}+0x${part.start.toString(16)}`;
+}
+
+/** A symbol for the start of a section, as the assembler makes one for each. */
+export function sectionSymbol(section: ObjectSection): ObjectSymbol {
+  return {
+    name: "",
+    binding: STB_LOCAL,
+    type: STT_SECTION,
+    other: 0,
+    place: { kind: "section", section },
+    value: 0,
+    sizeBytes: 0,
+  };
+}
