@@ -9,7 +9,7 @@ import { decode } from "../src/arch/x86-64-instructions.ts";
 
 /** Ordinary code, the code of another processor's control, and the widest vector instructions. */
 const modules: readonly string[] = [
-  "fs/ext4/ext4.ko",
+  "fs/xfs/xfs.ko",
   "arch/x86/kvm/kvm-intel.ko",
   "arch/x86/crypto/chacha-x86_64.ko",
   "lib/raid6/raid6_pq.ko",
