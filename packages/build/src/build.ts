@@ -1,21 +1,17 @@
 /** From a source change to a live patch: the road of a fix, as far as the module. */
-import { readdir, readFile } from "node:fs/promises";
-import { availableParallelism } from "node:os";
+import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Manifest } from "@kgraft/contract";
-import { compileUnit, type KernelTree, type OnProgress, writeTogether } from "@kgraft/kernel";
+import { type KernelTree, type OnProgress, writeTogether } from "@kgraft/kernel";
 import { BadChange, ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
 import { manifestOf } from "./manifest.ts";
 import { glueObject } from "./module/glue.ts";
-import { allOrNone, limit } from "./limit.ts";
-import { finishModule, joinModule } from "./module/module.ts";
-import { runObjtool } from "./module/objtool.ts";
-import { moduleNameOf } from "./shipped/exports.ts";
-import { ShippedKernel } from "./shipped/shipped-kernel.ts";
+import { allOrNone } from "./limit.ts";
+import { linkModule } from "./module/link.ts";
+import { openChange } from "./opened-change.ts";
 import { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
-import { changedTree, keptTree } from "./source/changed-tree.ts";
-import { type AffectedUnit, affectedUnits } from "./source/units.ts";
-import { type Compile, compilePair, computeUnitDeltas, type PatchedDelta, type UnitDelta } from "./unit.ts";
+import type { AffectedUnit } from "./source/units.ts";
+import type { PatchedDelta, UnitDelta } from "./unit.ts";
 
 export interface BuildRequest {
   readonly kernel: KernelTree;
@@ -64,20 +60,17 @@ export async function build(
   );
 
   // 2. Which units it touches, headers included.
-  const { units, unread } = await affectedUnits(tree, change);
+  const stop = new AbortController();
+  const running = AbortSignal.any([signal, stop.signal]);
+  await using opened = await openChange(tree, change, running);
+  const { units } = opened;
   if (units.length === 0) throw nothingCompiled(change);
 
   // 3. Each of them compiled before and after, in a shadow of the prepared tree.
-  await using shadow = await changedTree(tree.sourceDirectory, change);
-  await using kept = keptTree(tree.sourceDirectory, change);
-  const inSlot = limit(availableParallelism());
-  const stop = new AbortController();
-  const running = AbortSignal.any([signal, stop.signal]);
-  const compile: Compile = (compilation) => inSlot(() => compileUnit(tree, compilation, { signal: running }));
   let compiled = 0;
   onProgress({ stage: "compile", doneBytes: 0, totalBytes: units.length });
   const compilation = units.map(async (affected) => {
-    const pair = await compilePair(affected, shadow.directory, compile);
+    const pair = await opened.compile(affected);
     onProgress({ stage: "compile", doneBytes: ++compiled, totalBytes: units.length, message: affected.unit });
     return pair;
   });
@@ -85,25 +78,12 @@ export async function build(
 
   // 4. What a live patch must carry of each, and whether the originals are what was shipped.
   onProgress({ stage: "compare" });
-  const kernel = new ShippedKernel(tree, await shippedModules(tree));
-  const deltas = (
-    await allOrNone(
-      pairs.map((pair) => computeUnitDeltas(kernel, pair, compile, kept.directory)),
-      stop,
-    )
-  ).flat();
+  const deltas = (await allOrNone(pairs.map(opened.compare), stop)).flat();
   const carried = carriedOf(tree, change, deltas);
 
   // 5. One module of it all.
   onProgress({ stage: "link", message: `${name}.ko` });
-  const patched = [...Map.groupBy(carried, ({ shippedObject }) => shippedObject)].map(
-    ([object, ofObject]) => ({
-      name: object,
-      functions: ofObject.flatMap(({ functions }) => functions),
-    }),
-  );
-  const joined = joinModule({ name, glue, deltas: carried, patched }, kernel);
-  const bytes = finishModule(await runObjtool(tree, joined, signal));
+  const bytes = await linkModule(opened.kernel, { name, glue, deltas: carried }, signal);
 
   // 6. The module and its manifest, whole or not at all.
   signal.throwIfAborted();
@@ -121,7 +101,7 @@ export async function build(
     units: pairs.map(({ unit, objects, patched: { cached } }) => ({ unit, objects, cached })),
     added: carried.flatMap(({ added }) => added),
     warnings: carried.flatMap(({ warnings }) => warnings),
-    ignored: [...change.ignored, ...unread],
+    ignored: [...change.ignored, ...opened.unread],
   };
 }
 
@@ -157,10 +137,4 @@ function nothingCompiled(change: SourceChange): Error {
     `nothing to patch: ${files || "the change"} is in no unit that this kernel was built from`,
     "a live patch needs a change to C code that the kernel or one of its modules was compiled from",
   );
-}
-
-async function shippedModules(tree: KernelTree): Promise<Map<string, string>> {
-  const entries = await readdir(tree.modulesDirectory, { recursive: true });
-  const files = entries.filter((path) => path.endsWith(".ko"));
-  return new Map(files.map((path) => [moduleNameOf(path), path]));
 }

@@ -3,6 +3,7 @@
  * they export, and how large the kernel's structures are. Each file is read once per build, and only when asked for.
  */
 import { readFileSync } from "node:fs";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type ElfFile, type ElfSymbol, findSection, readSymbols, sectionData } from "@kgraft/elf";
 import { entryTypes } from "@kgraft/delta";
@@ -69,6 +70,13 @@ export class ShippedKernel {
     const symbols = new SymbolIndex(withFile(readSymbols), "table", unstripped);
     return { name, symbols, depends: withFile(dependsOf), withFile };
   }
+}
+
+/** The shipped kernel that a prepared tree belongs to. */
+export async function openShippedKernel(tree: KernelTree): Promise<ShippedKernel> {
+  const entries = await readdir(tree.modulesDirectory, { recursive: true });
+  const files = entries.filter((path) => path.endsWith(".ko"));
+  return new ShippedKernel(tree, new Map(files.map((path) => [moduleNameOf(path), path])));
 }
 
 function open(path: string, name: string): ShippedObject["withFile"] {
