@@ -9,10 +9,11 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   delta: ["elf"],
   kernel: ["elf"],
   build: ["elf", "delta", "kernel", "contract"],
+  plan: ["elf", "kernel", "build", "contract"],
   lab: ["kernel", "contract"],
   host: ["contract"],
   // host/build is what makes the binary kgr: a door of its own, because the room itself runs on QuickJS.
-  cli: ["elf", "delta", "kernel", "build", "lab", "contract", "host/build"],
+  cli: ["elf", "delta", "kernel", "build", "plan", "lab", "contract", "host/build"],
 };
 
 /** Rooms without file system, process, clock or network: bytes in, values out. `host` runs on QuickJS. */

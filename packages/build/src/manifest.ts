@@ -3,14 +3,16 @@ import { createHash } from "node:crypto";
 import { basename } from "node:path";
 import { type Manifest, manifestSchema } from "@kgraft/contract";
 import type { BuildRequest } from "./build.ts";
-import type { ObjectPair, PatchedDelta } from "./unit.ts";
+import type { PatchedDelta } from "./unit.ts";
 
+export type ManifestRequest = Pick<BuildRequest, "kernel" | "patches" | "fixes">;
+
+/** What a live patch says of itself, beside its module. */
 export function manifestOf(
-  request: BuildRequest,
+  request: ManifestRequest,
   name: string,
   carried: readonly PatchedDelta[],
   bytes: Uint8Array,
-  pairs: readonly ObjectPair[],
 ): Manifest {
   const { release, packageVersion, architecture, buildId } = request.kernel;
   return manifestSchema.parse({
@@ -30,7 +32,7 @@ export function manifestOf(
       })),
     ),
     sources: request.patches.map((patch) => ({ file: basename(patch.name), sha256: sha256(patch.text) })),
-    compiler: pairs[0]?.patched.compilerLine ?? "",
+    compiler: request.kernel.compiler.version,
   });
 }
 

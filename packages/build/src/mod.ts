@@ -14,4 +14,11 @@ export {
 export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
 export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
 export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";
-export type { PatchFile } from "./source/change.ts";
+export { linkModule, type LinkRequest } from "./module/link.ts";
+export { glueObject } from "./module/glue.ts";
+export { manifestOf, type ManifestRequest } from "./manifest.ts";
+export { openChange, type OpenedChange } from "./opened-change.ts";
+export type { ShippedKernel } from "./shipped/shipped-kernel.ts";
+export { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
+export type { AffectedUnit } from "./source/units.ts";
+export type { ObjectPair, PatchedDelta, UnitDelta } from "./unit.ts";

@@ -1,7 +1,14 @@
 /** One unit through the build: compiled before and after the change, compared, checked against the shipped kernel. */
 import { readFile } from "node:fs/promises";
 import { computeDelta, type LivepatchReference, type ReplacedFunction } from "@kgraft/delta";
-import { bytesSource, type ElfObject, type ObjectSymbol, readObject, SHF_ALLOC } from "@kgraft/elf";
+import {
+  bytesSource,
+  type ElfObject,
+  type ObjectSymbol,
+  readObject,
+  SHF_ALLOC,
+  STB_LOCAL,
+} from "@kgraft/elf";
 import { CompileFailed, type CompiledUnit, type CompileRequest } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
@@ -31,7 +38,13 @@ export type UnitDelta =
       readonly warnings: readonly UnitReason[];
     }
   | { readonly kind: "unchanged"; readonly unit: string }
-  | { readonly kind: "refused"; readonly unit: string; readonly reasons: readonly UnitReason[] };
+  | {
+      readonly kind: "refused";
+      readonly unit: string;
+      readonly reasons: readonly UnitReason[];
+      /** Functions and variables that the change gives to the unit, for other units to use. */
+      readonly defines?: readonly string[];
+    };
 
 export type PatchedDelta = Extract<UnitDelta, { kind: "patched" }>;
 
@@ -112,6 +125,17 @@ export function readLoaded(name: string, bytes: Uint8Array): ElfObject {
   );
 }
 
+function newGlobals(original: ElfObject, patched: ElfObject): string[] {
+  const known = new Set(globalNames(original));
+  return globalNames(patched).filter((name) => !known.has(name));
+}
+
+function globalNames({ symbols }: ElfObject): string[] {
+  return symbols
+    .filter(({ binding, place }) => binding !== STB_LOCAL && place.kind === "section")
+    .map(({ name }) => name);
+}
+
 interface UnitObjects {
   readonly original: ElfObject;
   readonly patched: ElfObject;
@@ -131,7 +155,12 @@ function unitDelta(kernel: ShippedKernel, unit: string, object: string, objects:
     case "unchanged":
       return { kind: "unchanged", unit };
     case "refused":
-      return { kind: "refused", unit, reasons: verdict.reasons.map((reason) => ({ ...reason, unit })) };
+      return {
+        kind: "refused",
+        unit,
+        reasons: verdict.reasons.map((reason) => ({ ...reason, unit })),
+        defines: newGlobals(original, patched),
+      };
     case "patched": {
       const unfaithful = verdict.functions.flatMap(({ name }) =>
         checkFidelity(unit, name, asShipped, shipped, target),

@@ -14,6 +14,7 @@ export { fetchKernel, type KernelRequest } from "./fetch.ts";
 export type { OnProgress, Progress } from "./progress.ts";
 export { type KernelSummary, type KernelTree, listKernels, makeArguments, openKernel } from "./tree.ts";
 export { type UnitObject, type Units, unitsOf } from "./units.ts";
+export { type ChangelogRequest, readChangelog } from "./changelog.ts";
 export { type DiffRequest, diffVersions, type FileChange, type SourceDiff } from "./source-diff.ts";
 export {
   checkRequirements,
