@@ -59,11 +59,15 @@ export interface Plan {
   readonly fixes: readonly PlannedFix[];
   /** What the live patch of all that is carried is linked from. */
   readonly deltas: readonly PatchedDelta[];
+  /** Path of each unit's object compiled before the change, with one section for each symbol. */
+  readonly originals: ReadonlyMap<string, string>;
 }
 
 /** A unit as it was compiled and compared, before it is known whether what it needs is carried too. */
 export interface ComparedUnit extends AffectedUnit {
   readonly deltas: readonly UnitDelta[];
+  /** Path of the object compiled before the change; absent where the unit did not compile. */
+  readonly original?: string;
 }
 
 /**
@@ -99,7 +103,11 @@ export async function makePlan(
     const { unitsReading } = await unitsOf(tree);
     const files = otherFiles(update, opened.unread, unitsReading);
     const fixes = assignFixes(changelog, update, units, unitsReading);
-    return { plan: { update, units, files, fixes, deltas: [...carried.values()].flat() }, opened };
+    const deltas = [...carried.values()].flat();
+    const originals = new Map(
+      compared.flatMap(({ unit, original }) => (original === undefined ? [] : [[unit, original] as const])),
+    );
+    return { plan: { update, units, files, fixes, deltas, originals }, opened };
   } catch (error) {
     await opened[Symbol.asyncDispose]();
     throw error;
@@ -120,7 +128,7 @@ async function compareUnits(
   const worker = async (): Promise<void> => {
     for (const [index, affected] of pending) {
       signal.throwIfAborted();
-      results[index] = { ...affected, deltas: await compareUnit(opened, affected) };
+      results[index] = { ...affected, ...(await compareUnit(opened, affected)) };
       done++;
       tell(affected.unit);
     }
@@ -130,9 +138,13 @@ async function compareUnits(
   return results;
 }
 
-async function compareUnit(opened: OpenedChange, affected: AffectedUnit): Promise<readonly UnitDelta[]> {
+async function compareUnit(
+  opened: OpenedChange,
+  affected: AffectedUnit,
+): Promise<Pick<ComparedUnit, "deltas" | "original">> {
   try {
-    return await opened.compare(await opened.compile(affected));
+    const pair = await opened.compile(affected);
+    return { deltas: await opened.compare(pair), original: pair.original.objectPath };
   } catch (error) {
     if (!(error instanceof CompileFailed)) throw error;
     const { unit } = affected;
@@ -144,7 +156,7 @@ async function compareUnit(opened: OpenedChange, affected: AffectedUnit): Promis
       message: `the updated unit does not compile with this kernel's configuration: ${said.trim()}`,
       hint: "the update needs what the prepared tree does not have, such as a generated header",
     };
-    return [{ kind: "refused", unit, reasons: [reason] }];
+    return { deltas: [{ kind: "refused", unit, reasons: [reason] }] };
   }
 }
 
