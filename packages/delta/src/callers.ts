@@ -10,7 +10,7 @@ import { type FunctionGroup, functionGroups } from "./groups.ts";
 import { isCode, isIgnored, isInit, type Part } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import { isLeftOut, isTraced } from "./patchability.ts";
-import { isSpecial } from "./special.ts";
+import { isSpecial } from "./special-tables.ts";
 import type { LinkTarget } from "./target.ts";
 
 export interface Replacements {

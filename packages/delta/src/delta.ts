@@ -12,7 +12,15 @@ import type { LivepatchReference } from "./klp.ts";
 import { Output } from "./output.ts";
 import { describe, isInit, type Part } from "./part.ts";
 import { Parts } from "./parts.ts";
-import { changedData, changedSections, isLeftOut, movedSymbols, unreplaceable } from "./patchability.ts";
+import {
+  changedCommons,
+  changedData,
+  changedSections,
+  isLeftOut,
+  movedSymbols,
+  unreplaceable,
+  unsplitCode,
+} from "./patchability.ts";
 import type { Reason } from "./reasons.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
@@ -82,11 +90,14 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
   const reasons: Reason[] = [
     ...uniqueReasons([...specialBefore.reasons, ...specialAfter.reasons]),
     ...changedData(before, after, correlation, comparison),
+    ...changedCommons(before, after),
     ...movedSymbols(before, after, correlation),
     ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
   ];
   if (changed.length + added.length + reasons.length === 0) return { kind: "unchanged" };
+  const unsplit = [...unsplitCode(before), ...unsplitCode(after)];
+  if (unsplit.length > 0) return { kind: "refused", reasons: unsplit };
 
   // 4. Select what the patch carries, and write it as an object.
   const selection = new Selection(

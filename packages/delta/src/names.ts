@@ -31,10 +31,10 @@ export function staticLocalName(name: string): string | undefined {
 /**
  * Constants that the compiler or a macro made for one place in the code: equal contents are as good as identity.
  * `__func__.25` in ext4_mb_load_buddy_gfp(), `CSWTCH.12` of a switch turned into a table, `.LC0`, `__msg.156` of
- * NL_SET_ERR_MSG() in bond_enslave().
+ * NL_SET_ERR_MSG() in bond_enslave(), `_entry.7` of the printk index.
  */
 export function isLiteralName(name: string): boolean {
-  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|__msg|CSWTCH|str__\w+__trace_system_name)\.\d+$|^\.L/.test(
+  return /^(__func__|__FUNCTION__|__PRETTY_FUNCTION__|__msg|_entry|CSWTCH|str__\w+__trace_system_name)\.\d+$|^\.L/.test(
     name,
   );
 }

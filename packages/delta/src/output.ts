@@ -15,7 +15,7 @@ import {
   STT_SECTION,
 } from "@kgraft/elf";
 import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
-import { describe, type Part, partBytes, sectionSymbol } from "./part.ts";
+import { describe, isInit, type Part, partBytes, sectionSymbol } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import type { Binding, Selection } from "./select.ts";
@@ -216,7 +216,9 @@ export class Output {
           message: `relocation type ${reference.relocation.type} at offset 0x${reference.offset.toString(16)} of ${describe(from)} is not one that the module loader knows`,
         });
       }
-      const bound = this.#bound(this.#selection.bind(part, reference, fromEntry), reference, fromEntry);
+      const binding = this.#selection.bind(part, reference, fromEntry);
+      if (binding.kind === "original") this.#checkLife(from, binding.original);
+      const bound = this.#bound(binding, reference, fromEntry);
       return bound === undefined
         ? []
         : [{ ...bound, offset: reference.offset, type: reference.relocation.type }];
@@ -272,6 +274,17 @@ export class Output {
         return { symbol: this.#outsideSymbol(name, local), addend };
       }
     }
+  }
+
+  /** What a module throws away after it has started is no symbol of it any more. In vmlinux the name stays. */
+  #checkLife(from: Part, original: Part): void {
+    if (!isInit(original) || this.#target.object === "vmlinux") return;
+    this.reasons.push({
+      code: "reaches-init",
+      subject: describe(from),
+      message: `${describe(from)} reaches ${describe(original)}, which module ${this.#target.object} has thrown away once it runs (${original.section.name})`,
+      hint: "do without it in the changed function",
+    });
   }
 
   #outsideSymbol(name: string, local: boolean): ObjectSymbol {

@@ -10,6 +10,7 @@ import {
 import type { Architecture } from "./arch/architecture.ts";
 import { cut, pointedAtOffsets } from "./cut.ts";
 import { isCode, isIgnored, type Part, sectionSymbol } from "./part.ts";
+import { isSpecial } from "./special-tables.ts";
 
 /** Where a relocation leads. */
 export type Target =
@@ -43,7 +44,12 @@ export class Parts {
       if (isIgnored(section)) continue;
       this.#bySection.set(
         section,
-        cut(section, symbols.get(section) ?? [], pointedAt.get(section) ?? new Set()),
+        // A table is taken entry by entry, whatever names the entries have.
+        cut(
+          section,
+          isSpecial(section) ? [] : (symbols.get(section) ?? []),
+          pointedAt.get(section) ?? new Set(),
+        ),
       );
     }
     this.all = [...this.#bySection.values()].flat();

@@ -3,14 +3,14 @@
  * of them are looked for, whether or not a carried function has to do with them, because a change that is left out
  * silently is worse than one refused.
  */
-import { type ObjectSection, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
+import { type ObjectSection, sectionNamed, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import { type Correlation, isStaticLocal } from "./correlate.ts";
 import { isPrefixSymbol, staticLocalName } from "./names.ts";
 import { describe, isIgnored, isInit, isStorage, isWritable, type Part } from "./part.ts";
 import type { Parts } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
-import { isSpecial } from "./special.ts";
+import { isSpecial } from "./special-tables.ts";
 import type { LinkTarget } from "./target.ts";
 
 /** `MODULE_AUTHOR()`, `MODULE_ALIAS()` and the like: read by depmod and modinfo, not by what runs. */
@@ -41,6 +41,13 @@ export function changedData(
         message: `${describe(part)} moved from section ${before.section.name} to ${part.section.name}`,
         hint: shadow,
       });
+    } else if (isWhole(before) && isWhole(part) && part.section.alignment > before.section.alignment) {
+      reasons.push({
+        code: "changed-data",
+        subject: describe(part),
+        message: `${describe(part)} is aligned to ${before.section.alignment} bytes in the running kernel, wanted ${part.section.alignment}`,
+        hint: shadow,
+      });
     } else if (!comparison.equal(before, part)) {
       const [was, is] = [before.end - before.start, part.end - part.start];
       const how = was === is ? "its contents changed" : `its size was ${was}, is ${is}`;
@@ -53,6 +60,55 @@ export function changedData(
     }
   }
   return reasons;
+}
+
+/** Alone in its section, whose alignment is then its own. */
+function isWhole({ section, start, end }: Part): boolean {
+  return start === 0 && end === section.sizeBytes;
+}
+
+/**
+ * Common symbols have no section: the linker makes room for them. The kernel is compiled without (-fno-common), and one
+ * that is new or has another size has no room in it.
+ */
+export function changedCommons(original: Parts, patched: Parts): Reason[] {
+  const before = commonSizes(original);
+  return [...commonSizes(patched)]
+    .filter(([name, size]) => before.get(name) !== size)
+    .map(([name, size]) => ({
+      code: "changed-data",
+      subject: name,
+      message: `common variable ${name} has ${size} bytes, ${before.get(name) ?? "none"} in the running kernel`,
+      hint: "compile with -fno-common, as the kernel is",
+    }));
+}
+
+function commonSizes({ object }: Parts): Map<string, number> {
+  return new Map(
+    object.symbols.flatMap(({ name, place, sizeBytes }) =>
+      place.kind === "common" ? [[name, sizeBytes] as const] : [],
+    ),
+  );
+}
+
+/**
+ * Code that was compiled without -ffunction-sections, where a function changed: the code of its neighbours depends on
+ * its size, so that nothing says which of them changed. (A unit may have functions of assembly in `.text`, beside
+ * sections of C's own.)
+ */
+export function unsplitCode(parts: Parts): Reason[] {
+  const text = sectionNamed(parts.object, ".text");
+  const functions = text === undefined ? [] : parts.ofSection(text).filter(({ kind }) => kind === "function");
+  const hasOwn = parts.object.sections.some(({ name }) => name.startsWith(".text."));
+  if (functions.length < 2 || (hasOwn && !functions.some((part) => isTraced(part, parts)))) return [];
+  return [
+    {
+      code: "not-split",
+      subject: parts.object.name,
+      message: `${parts.object.name} has ${functions.length} functions in section .text, wanted one section for each`,
+      hint: "compile both objects with -ffunction-sections -fdata-sections",
+    },
+  ];
 }
 
 /**

@@ -24,4 +24,8 @@ export type ReasonCode =
   | "unresolved-reference"
   | "unsupported-relocation"
   | "unsupported-section"
-  | "relocation-in-alternative";
+  | "relocation-in-alternative"
+  | "not-split"
+  | "grouped-section"
+  | "reaches-init"
+  | "nameless-data";

@@ -9,10 +9,11 @@
 import type { ObjectSection, ObjectSymbol } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import type { Correlation } from "./correlate.ts";
-import { describe, isCode, isStorage, type Part } from "./part.ts";
+import { describe, isCode, isInit, isStorage, isWritable, type Part } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
-import { isSpecial, type Special, type SpecialEntry } from "./special.ts";
+import type { Special, SpecialEntry } from "./special.ts";
+import { isSpecial } from "./special-tables.ts";
 
 /** What a reference of a carried part becomes. */
 export type Binding =
@@ -48,7 +49,7 @@ export class Selection {
     this.#patched = patched;
     this.#correlation = correlation;
     this.#comparison = comparison;
-    for (const part of functions) this.#include(part);
+    for (const part of functions) this.#include(part, true);
     for (let part = this.#waiting.pop(); part !== undefined; part = this.#waiting.pop()) {
       this.#follow(part, false);
       for (const entry of special.of(part)) {
@@ -76,16 +77,10 @@ export class Selection {
     return { kind: "original", part, original };
   }
 
-  #include(part: Part): void {
+  #include(part: Part, isChanged: boolean): void {
     if (this.parts.has(part)) return;
-    if (!isStorage(part.section)) {
-      this.reasons.push({
-        code: "unsupported-section",
-        subject: part.section.name,
-        message: `${describe(part)} would have to come along, and section ${part.section.name} means nothing in a live patch`,
-        hint: "reach the original from the changed function, or do without it",
-      });
-    }
+    const reason = cannotComeAlong(part, isChanged);
+    if (reason !== undefined) this.reasons.push(reason);
     this.parts.add(part);
     this.#waiting.push(part);
   }
@@ -93,7 +88,7 @@ export class Selection {
   #follow(from: Part, fromEntry: boolean): void {
     for (const reference of this.#patched.references(from)) {
       const binding = this.bind(from, reference, fromEntry);
-      if (binding.kind === "carried") this.#include(binding.part);
+      if (binding.kind === "carried") this.#include(binding.part, false);
       if (binding.kind !== "nowhere") continue;
       this.reasons.push({
         code: "unresolved-reference",
@@ -115,4 +110,44 @@ export class Selection {
       this.#patched.architecture.isBranch(from.section.data, relocation.offset, relocation.type)
     );
   }
+}
+
+/** Why a part cannot be in a live patch, if it cannot. */
+function cannotComeAlong(part: Part, isChanged: boolean): Reason | undefined {
+  const { section } = part;
+  const name = describe(part);
+  if (section.grouped) {
+    return {
+      code: "grouped-section",
+      subject: name,
+      message: `${name} would have to come along, and its section ${section.name} is one of a group that objects share (COMDAT)`,
+      hint: "give the patch a definition of its own",
+    };
+  }
+  if (!isStorage(section)) {
+    return {
+      code: "unsupported-section",
+      subject: section.name,
+      message: `${name} would have to come along, and section ${section.name} means nothing in a live patch`,
+      hint: "reach the original from the changed function, or do without it",
+    };
+  }
+  // Of changed code of the boot it is said already.
+  if (isInit(part) && !isChanged) {
+    return {
+      code: "reaches-init",
+      subject: name,
+      message: `${name} would have to come along, and ${section.name} is thrown away once the live patch is loaded`,
+      hint: "take the mark __init off what is used later",
+    };
+  }
+  if (part.kind === "nameless" && isWritable(part) && !section.name.includes(".Lubsan_")) {
+    return {
+      code: "nameless-data",
+      subject: name,
+      message: `${name} is a variable without a name: nothing says whether it is one that the running kernel has`,
+      hint: "give it a name",
+    };
+  }
+  return undefined;
 }

@@ -3,81 +3,13 @@
  * rewrite for this processor, how to unwind from it). An entry goes with the code it is about, so a table is taken
  * entry by entry. Sizes of entries differ between kernels: they come from the kernel's own types, or from the tables
  * themselves (entry-size.ts).
- * Source: include/asm-generic/vmlinux.lds.h and arch/x86/kernel/vmlinux.lds.S of the kernel; facts of each table at its
- * type's definition.
  */
 import type { ObjectSection } from "@kgraft/elf";
-import { entrySizeOf, type EntryStructure } from "./entry-size.ts";
+import { entrySizeOf } from "./entry-size.ts";
 import { type Part, partBytes } from "./part.ts";
 import type { Parts, Target } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
-
-export interface SpecialTable {
-  readonly section: string;
-  /** Size of an entry: bytes, the kernel structure that says it, or what one relocation of many takes. */
-  readonly entry: number | EntryStructure | typeof perRelocation;
-  /** A table whose n-th entry belongs to the n-th of this one. */
-  readonly companion?: string;
-  /** Made from the code by objtool or the compiler: equal code has equal entries. */
-  readonly derived?: true;
-  /** Which static key or static call an entry is about: offset of the field that points at it. */
-  readonly keyOffset?: number;
-}
-
-/** Each entry has one relocation, so the number of these says how many entries there are. */
-const perRelocation: unique symbol = Symbol("one relocation each");
-
-/** What objtool wants to know of the code; thrown away once it has run, on the unit or on the module. */
-const annotations: readonly string[] = [
-  "annotate_insn",
-  "call_dest",
-  "func_stack_frame_non_standard",
-  "ignore_alts",
-  "instr_begin",
-  "instr_end",
-  "intra_function_calls",
-  "noendbr",
-  "reachable",
-  "retpoline_safe",
-  "stack_frame_non_standard",
-  "unreachable",
-  "validate_unret",
-];
-
-export const specialTables: readonly SpecialTable[] = [
-  { section: "__bug_table", entry: { struct: "bug_entry", codeFields: 1 } },
-  { section: "__ex_table", entry: { struct: "exception_table_entry", codeFields: 2 } },
-  { section: "__jump_table", entry: { struct: "jump_entry", codeFields: 2 }, keyOffset: 8 },
-  { section: ".altinstructions", entry: { struct: "alt_instr", codeFields: 2 } },
-  { section: ".parainstructions", entry: { struct: "paravirt_patch_site", codeFields: 1 } },
-  { section: ".smp_locks", entry: 4 },
-  { section: ".printk_index", entry: 8 },
-  {
-    section: ".static_call_sites",
-    entry: { struct: "static_call_site", codeFields: 1 },
-    keyOffset: 4,
-    derived: true,
-  },
-  { section: ".retpoline_sites", entry: 4, derived: true },
-  { section: ".return_sites", entry: 4, derived: true },
-  { section: ".call_sites", entry: 4, derived: true },
-  { section: ".ibt_endbr_seal", entry: 4, derived: true },
-  { section: ".cfi_sites", entry: 4, derived: true },
-  { section: ".kcfi_traps", entry: 4, derived: true },
-  { section: "__mcount_loc", entry: 8, derived: true },
-  { section: "__patchable_function_entries", entry: 8, derived: true },
-  { section: ".orc_unwind_ip", entry: 4, derived: true, companion: ".orc_unwind" },
-  ...annotations.map((name): SpecialTable => ({
-    section: `.discard.${name}`,
-    entry: perRelocation,
-    derived: true,
-  })),
-];
-
-/** The kernel structures whose sizes `Special` wants to know. */
-export const entryTypes: readonly string[] = specialTables.flatMap(({ entry }) =>
-  typeof entry === "object" ? [entry.struct] : [],
-);
+import { type SpecialTable, specialTables } from "./special-tables.ts";
 
 export interface SpecialEntry {
   readonly table: SpecialTable;
@@ -86,12 +18,6 @@ export interface SpecialEntry {
   readonly companion: Part | undefined;
   /** The code or constant it is about. */
   readonly owner: Part | undefined;
-}
-
-const companions: ReadonlySet<string> = new Set(specialTables.map(({ companion }) => companion ?? ""));
-
-export function isSpecial(section: ObjectSection): boolean {
-  return companions.has(section.name) || specialTables.some((table) => table.section === section.name);
 }
 
 /** The special sections of one object, by what their entries are about. */
@@ -137,12 +63,12 @@ export class Special {
       // The assembler aligns an entry before it, not after: the last one may lack its padding.
       const part = piece(section, start, Math.min(start + size, section.sizeBytes));
       if (table.section === ".altinstructions") correctEmptyReplacement(parts, part);
-      const first = parts.references(part)[0]?.target;
+      const first = partOf(parts.references(part)[0]?.target);
       const entry: SpecialEntry = {
         table,
         part,
         companion: companion && piece(companion, index * companionSize, (index + 1) * companionSize),
-        owner: partOf(first),
+        owner: table.describes === true && first !== undefined ? describedFunction(parts, first) : first,
       };
       if (entry.owner === undefined) continue;
       const known = this.#byOwner.get(entry.owner);
@@ -161,6 +87,18 @@ function sizeOf(
   if (typeof entry === "number") return entry;
   if (typeof entry === "object") return entrySizeOf(section, entry, sizes);
   return section.sizeBytes / section.relocations.length;
+}
+
+/**
+ * The function that a printk index entry is about. `struct pi_entry` begins with pointers to the format and to the
+ * function's name; nothing else ties it to the code.
+ */
+function describedFunction(parts: Parts, description: Part): Part | undefined {
+  const target = parts.references(description).find(({ offset }) => offset === 8)?.target;
+  if (target?.kind !== "part") return undefined;
+  const bytes = partBytes(target.part).subarray(Math.max(target.offset, 0));
+  const name = new TextDecoder().decode(bytes.subarray(0, Math.max(bytes.indexOf(0), 0)));
+  return parts.all.find((part) => part.kind === "function" && part.name === name);
 }
 
 /**

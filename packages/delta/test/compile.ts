@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { bytesSource, type ElfObject, readObject } from "@kgraft/elf";
 import { computeDelta, type LinkTarget, type Resolution, type Verdict } from "../src/mod.ts";
 
-const options: readonly string[] = [
+const common: readonly string[] = [
   "-c -O2 -std=gnu11 -mcmodel=kernel -fno-pie -mno-red-zone -fcf-protection=none -fno-asynchronous-unwind-tables",
   "-fno-strict-aliasing -fno-common -fno-stack-protector -pg -mfentry -mrecord-mcount",
   "-ffunction-sections -fdata-sections",
@@ -23,11 +23,21 @@ extern int value(int);
 #line 1 "unit.c"
 `;
 
-export function compile(source: string): ElfObject {
+const compiled = new Map<string, ElfObject>();
+
+/** @param more options for gcc, after those of every test */
+export function compile(source: string, more: readonly string[] = []): ElfObject {
+  const key = [...more, source].join("\0");
+  const known = compiled.get(key) ?? compileNow(source, more);
+  compiled.set(key, known);
+  return known;
+}
+
+function compileNow(source: string, more: readonly string[]): ElfObject {
   const directory = mkdtempSync(join(tmpdir(), "kgraft-delta-"));
   try {
     writeFileSync(join(directory, "unit.c"), prelude + source);
-    execFileSync("gcc", [...options, "-o", "unit.o", "unit.c"], {
+    execFileSync("gcc", [...common, ...more, "-o", "unit.o", "unit.c"], {
       cwd: directory,
       stdio: ["ignore", "ignore", "pipe"],
     });
@@ -62,15 +72,25 @@ export function kernelTarget(change: Partial<LinkTarget> = {}): LinkTarget {
 }
 
 /** The verdict on one unit's source before and after. */
-export function deltaOf(before: string, after: string, target: LinkTarget = kernelTarget()): Verdict {
-  return computeDelta(compile(before), compile(after), target);
+export function deltaOf(
+  before: string,
+  after: string,
+  target: LinkTarget = kernelTarget(),
+  options: readonly string[] = [],
+): Verdict {
+  return computeDelta(compile(before, options), compile(after, options), target);
 }
 
 export type Patched = Extract<Verdict, { kind: "patched" }>;
 
 /** The verdict, which must be that the change can be carried. */
-export function patchedOf(before: string, after: string, target: LinkTarget = kernelTarget()): Patched {
-  const verdict = deltaOf(before, after, target);
+export function patchedOf(
+  before: string,
+  after: string,
+  target: LinkTarget = kernelTarget(),
+  options: readonly string[] = [],
+): Patched {
+  const verdict = deltaOf(before, after, target, options);
   if (verdict.kind !== "patched") throw new Error(`wanted a patch, found ${JSON.stringify(verdict)}`);
   return verdict;
 }
@@ -91,4 +111,9 @@ export function referencesOf(verdict: Patched, section: string): string[] {
       return symbol.place.section.name;
     }),
   );
+}
+
+/** Names of the functions that the verdict replaces. */
+export function replacedBy(verdict: Patched): string[] {
+  return verdict.functions.map(({ name }) => name);
 }
