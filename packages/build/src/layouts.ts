@@ -51,9 +51,10 @@ export function keptLayout(unit: string, { name, difference }: LayoutChange): Un
 }
 
 function hasResizedMember(was: StructLayout, is: StructLayout): boolean {
-  return [...was.members].some(([name, { sizeBits }]) => {
+  return [...was.members].some(([name, { sizeBits, isStructure }]) => {
     const now = is.members.get(name);
-    return now !== undefined && now.sizeBits !== sizeBits;
+    // A structure in a structure has a layout of its own, which is compared by itself.
+    return now !== undefined && now.sizeBits !== sizeBits && !(isStructure && now.isStructure);
   });
 }
 

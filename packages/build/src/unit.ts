@@ -14,6 +14,7 @@ import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
 import { changedLayouts, keptLayout, layoutReason } from "./layouts.ts";
+import { unkeptSymbol } from "./source/structures.ts";
 import type { AffectedUnit } from "./source/units.ts";
 import type { ShippedKernel } from "./shipped/shipped-kernel.ts";
 
@@ -110,7 +111,9 @@ export async function computeUnitDeltas(
 async function compileKept(unit: string, root: string, compile: Compile): Promise<Uint8Array | undefined> {
   try {
     const { objectPath } = await compile({ unit, sections: "split", root });
-    return await readFile(objectPath);
+    const bytes = await readFile(objectPath);
+    const { symbols } = readLoaded(`${unit} (kept structures)`, bytes);
+    return symbols.some(({ name }) => name === unkeptSymbol) ? undefined : bytes;
   } catch (error) {
     if (error instanceof CompileFailed) return undefined;
     throw error;

@@ -22,6 +22,7 @@ import { doctorCommand } from "./commands/doctor.ts";
 import { kernelFetchCommand } from "./commands/kernel-fetch.ts";
 import { kernelListCommand } from "./commands/kernel-list.ts";
 import { labRunCommand } from "./commands/lab-run.ts";
+import { planCommand } from "./commands/plan.ts";
 import { errorDocument, errorLines } from "./complaint.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -43,6 +44,7 @@ const routes = buildRouteMap<string, Context>({
     }),
     diff: diffCommand,
     build: kgraftBuildCommand,
+    plan: planCommand,
     delta: deltaCommand,
     lab: buildRouteMap({
       routes: { run: labRunCommand },

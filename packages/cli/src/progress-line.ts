@@ -56,7 +56,9 @@ function rateOf(state: StageState, done: number, total: number): readonly Part[]
   if (elapsedMs < 500 || progress <= 0) return [];
   const perMs = progress / elapsedMs;
   const remaining: Part = { text: `${formatMs(roundUp((total - done) / perMs))} left`, rank: 3 };
-  return unit === "bytes" ? [{ text: `${formatBytes(perMs * 1000)}/s`, rank: 5 }, remaining] : [remaining];
+  const perSecond = perMs * 1000;
+  const rate = unit === "bytes" ? formatBytes(perSecond) : perSecond.toFixed(perSecond < 10 ? 1 : 0);
+  return [{ text: `${rate}/s`, rank: 5 }, remaining];
 }
 
 /** Whole seconds: tenths of a guess are no news. */

@@ -32,6 +32,12 @@ export const buildTitles: Titles = {
   link: { title: "Linking the live patch", telling: true },
 };
 
+export const planTitles: Titles = {
+  ...kernelTitles,
+  units: { title: "Compiling and comparing units", telling: true, counted: true },
+  link: { title: "Linking the live patch" },
+};
+
 export const kgrTitles: Titles = {
   download: { title: "Fetching QuickJS, for kgr" },
   compile: { title: "Compiling QuickJS" },

@@ -2,7 +2,7 @@
 import { keepLineNumbers } from "./line-numbers.ts";
 import type { SourceChange } from "./change.ts";
 import { makeShadowTree, type ShadowTree } from "./shadow-tree.ts";
-import { keepStructures } from "./structures.ts";
+import { keepStructures, newMembers, withoutBodies } from "./structures.ts";
 
 /** The prepared tree with the change in it, and with the line numbers of the originals. */
 export async function changedTree(tree: string, change: SourceChange): Promise<ShadowTree> {
@@ -25,7 +25,7 @@ export function keptTree(tree: string, change: SourceChange): LazyTree {
     const moves = [...change.texts.values()].some(
       ({ original, patched }) => original !== undefined && keepStructures(original, patched) !== patched,
     );
-    return moves ? makeShadowTree(tree, textsOf(change, keepStructures)) : undefined;
+    return moves ? makeShadowTree(tree, textsOf(change, keeping(change))) : undefined;
   };
   return {
     directory: async () => (await (made ??= make()))?.directory,
@@ -33,14 +33,26 @@ export function keptTree(tree: string, change: SourceChange): LazyTree {
   };
 }
 
-function textsOf(
-  change: SourceChange,
-  edit: (original: string, patched: string) => string,
-): Map<string, string> {
+/** Structures as they were; and no inline function of a header stands in the way that needs what is new of them. */
+function keeping({ texts }: SourceChange): Edit {
+  const members = new Set(
+    [...texts.values()].flatMap(({ original, patched }) =>
+      original === undefined ? [] : [...newMembers(original, patched)],
+    ),
+  );
+  return (original, patched, path) => {
+    const kept = keepStructures(original, patched);
+    return path.endsWith(".h") ? withoutBodies(kept, members) : kept;
+  };
+}
+
+type Edit = (original: string, patched: string, path: string) => string;
+
+function textsOf(change: SourceChange, edit: Edit): Map<string, string> {
   return new Map(
     [...change.texts].map(([path, { original, patched }]) => [
       path,
-      original === undefined ? patched : keepLineNumbers(original, edit(original, patched)),
+      original === undefined ? patched : keepLineNumbers(original, edit(original, patched, path)),
     ]),
   );
 }

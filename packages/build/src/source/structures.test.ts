@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keepStructures } from "./structures.ts";
+import { keepStructures, newMembers, withoutBodies } from "./structures.ts";
 
 test.each<[title: string, original: string, patched: string, kept: string]>([
   [
@@ -41,4 +41,31 @@ test.each<[title: string, original: string, patched: string, kept: string]>([
   ["stands text that ends in the middle", "struct a {", "struct a { int x;", "struct a { int x;"],
 ])("keepStructures() %s", (_, original, patched, kept) => {
   expect(keepStructures(original, patched)).toBe(kept);
+});
+
+const header = `struct s {
+	int old, added;
+};
+static inline int get(struct s *s)
+{
+	return s->added;
+}
+static inline int other(struct s *s) { return s->old; } /* s->added */
+#define ADDED(s) ((s)->added)
+extern int table[] = { 1 };
+`;
+
+test("newMembers() names what only the patched structures have", () => {
+  const original = header.replace(", added", "");
+  expect(newMembers(original, header)).toEqual(new Set(["added"]));
+  expect(newMembers(header, header)).toEqual(new Set());
+});
+
+test("withoutBodies() takes the bodies of functions that touch such a member, and no line", () => {
+  const without = withoutBodies(header, new Set(["added"]));
+  expect(without.split("\n")).toHaveLength(header.split("\n").length);
+  expect(without).toMatch(/get\(struct s \*s\)\n\{ extern void kgraft_needs_new_member/);
+  expect(without).not.toContain("return s->added");
+  expect(without).toContain("{ return s->old; } /* s->added */\n#define ADDED(s) ((s)->added)");
+  expect(withoutBodies(header, new Set(["absent"]))).toBe(header);
 });

@@ -34,6 +34,61 @@ export function keepStructures(original: string, patched: string): string {
     );
 }
 
+/** Members that a structure of the patched text has and its original does not, by their names alone. */
+export function newMembers(original: string, patched: string): Set<string> {
+  const was = new Set(definitions(original).flatMap(({ start, end }) => names(original.slice(start, end))));
+  return new Set(
+    definitions(patched).flatMap(({ start, end }) => names(patched.slice(start, end))),
+  ).difference(was);
+}
+
+/** What a function calls in the place of its body; no kernel defines it. */
+export const unkeptSymbol = "kgraft_needs_new_member";
+
+/**
+ * The header with the bodies of the functions that touch such a member replaced by one call, of what nobody defines:
+ * units that do not use such a function compile as if it were not there, and in others the call shows that they do.
+ */
+export function withoutBodies(header: string, members: ReadonlySet<string>): string {
+  return functionBodies(header)
+    .filter(({ start, end }) => {
+      const touched = header.slice(start, end).matchAll(/(?:->|\.)\s*(\w+)/g);
+      return [...touched].some(([, name]) => members.has(name ?? ""));
+    })
+    .toReversed()
+    .reduce((text, { start, end }) => {
+      // As many lines as before.
+      const lines = text.slice(start, end).replaceAll(/[^\n]+/g, "");
+      const call = `{ extern void ${unkeptSymbol}(void) __attribute__((__noreturn__)); ${unkeptSymbol}(); }`;
+      return text.slice(0, start) + call + lines + text.slice(end);
+    }, header);
+}
+
+function names(text: string): string[] {
+  return text.match(/\b[A-Za-z_]\w*\b/g) ?? [];
+}
+
+/** Braces with what is between them, of each function that is defined. */
+function functionBodies(text: string): { readonly start: number; readonly end: number }[] {
+  const bodies: { start: number; end: number }[] = [];
+  let depth = 0;
+  let start: number | undefined;
+  for (const match of text.matchAll(token)) {
+    const [matched] = match;
+    if (matched.endsWith("{") && (matched === "{" || match[1] !== undefined)) {
+      // A function's brace follows its parameters.
+      if (depth === 0 && /\)\s*$/.test(text.slice(0, match.index).slice(-200))) start = match.index;
+      depth++;
+    } else if (matched === "}") {
+      depth--;
+      if (depth > 0 || start === undefined) continue;
+      bodies.push({ start, end: match.index + 1 });
+      start = undefined;
+    }
+  }
+  return bodies;
+}
+
 /** Comments, strings, the line of a directive with those it goes on in, names, and braces. */
 const token =
   /\/\*[^]*?\*\/|\/\/[^\n]*|"(?:\\[^]|[^"\\\n])*"|'(?:\\[^]|[^'\\\n])*'|^[ \t]*#(?:\\\r?\n|[^\n])*|\b(?:struct|union)\s+(\w+)\s*\{|[{}]/gm;
