@@ -46,7 +46,7 @@ describe("readStructLayouts()", () => {
       number: { offsetBits: 64, sizeBits: 32, isStructure: false },
       pointer: { offsetBits: 64, sizeBits: 64, isStructure: false },
       named: { offsetBits: 128, sizeBits: 192, isStructure: true },
-      table: { offsetBits: 320, sizeBits: 192, isStructure: true },
+      table: { offsetBits: 320, sizeBits: 192, isStructure: false },
     });
   });
 
