@@ -15,13 +15,21 @@ export interface Side {
   readonly special: Special;
 }
 
+/** How far contents are followed: an alternative leads to a string, a table to a table to a string. */
+const MAX_DEPTH = 500;
+
 export class Comparison {
   readonly #original: Side;
   readonly #patched: Side;
   readonly #correlation: Correlation;
   readonly #architecture: Architecture;
-  /** Pairs being compared, so that what refers to itself ends: taken as equal until shown otherwise. */
-  readonly #underway = new Map<Part, Part>();
+  readonly #equal = new Map<Part, Part>();
+  /**
+   * Pairs that the comparison under way takes as equal, so that what refers to itself ends. One that turns out
+   * different makes the whole different; otherwise all of them are equal.
+   */
+  readonly #assumed = new Map<Part, Part>();
+  #depth = 0;
 
   constructor(original: Side, patched: Side, correlation: Correlation) {
     this.#original = original;
@@ -37,15 +45,20 @@ export class Comparison {
 
   /** Same bytes and same references. */
   #contentsEqual(original: Part, patched: Part): boolean {
-    if (this.#underway.get(patched) === original) return true;
+    if (this.#equal.get(patched) === original || this.#assumed.get(patched) === original) return true;
     if (original.end - original.start !== patched.end - patched.start) return false;
     const before = this.#original.parts.references(original);
     const after = this.#patched.parts.references(patched);
-    if (before.length !== after.length) return false;
+    if (before.length !== after.length || this.#depth === MAX_DEPTH) return false;
     if (!bytesEqual(this.#masked(original, before), this.#masked(patched, after))) return false;
-    this.#underway.set(patched, original);
+    this.#assumed.set(patched, original);
+    this.#depth++;
     const equal = after.every((reference, index) => this.#referenceEqual(before[index]!, reference)); // equally many
-    this.#underway.delete(patched);
+    this.#depth--;
+    if (this.#depth === 0) {
+      if (equal) for (const [to, from] of this.#assumed) this.#equal.set(to, from);
+      this.#assumed.clear();
+    }
     return equal;
   }
 

@@ -18,23 +18,25 @@ export interface EntryStructure {
 }
 
 /**
- * Bytes from one entry to the next, or why they are unknown.
+ * Bytes from one entry to the next, or why they are unknown. Each entry must begin with a relocation.
  *
+ * @param entry the size where all kernels have the same, or the structure that says it
  * @param sizes sizes of the kernel's structures, as far as they are known
  */
 export function entrySizeOf(
   section: ObjectSection,
-  { struct, codeFields }: EntryStructure,
+  entry: number | EntryStructure,
   sizes: ReadonlyMap<string, number>,
 ): number | string {
-  const known = sizes.get(struct);
-  const size = known ?? countedSize(section, codeFields);
-  if (size === undefined) return `neither a struct ${struct} nor the table's relocations say it`;
+  const known = typeof entry === "number" ? entry : sizes.get(entry.struct);
+  const size = known ?? countedSize(section, typeof entry === "number" ? 1 : entry.codeFields);
+  const named = typeof entry === "number" ? "the kernel" : `the kernel's struct ${entry.struct}`;
+  if (size === undefined) return `neither ${named} nor the table's relocations say it`;
   const starts = new Set(section.relocations.map(({ offset }) => offset));
   for (let start = 0; start < section.sizeBytes; start += size) {
     if (starts.has(start)) continue;
-    const source = known === undefined ? "its relocations" : `the kernel's struct ${struct}`;
-    return `${source} would have ${size} bytes, and no relocation is where the entry at 0x${start.toString(16)} would begin`;
+    const source = known === undefined ? "its relocations" : named;
+    return `by ${source} it is ${size} bytes, and no relocation is where the entry at 0x${start.toString(16)} would begin`;
   }
   return size;
 }

@@ -8,7 +8,6 @@ import {
   type ObjectRelocation,
   type ObjectSection,
   type ObjectSymbol,
-  SHT_NOBITS,
   STB_GLOBAL,
   STB_LOCAL,
   STT_NOTYPE,
@@ -88,7 +87,7 @@ export class Output {
   }
 
   #define(part: Part): ObjectSection {
-    const bytes = part.section.type === SHT_NOBITS ? new Uint8Array(0) : partBytes(part).slice();
+    const bytes = partBytes(part).slice();
     const { architecture } = this.#patched;
     for (const { offset, relocation } of this.#patched.references(part)) {
       // The module loader takes a field that is not zero for one that is relocated already.

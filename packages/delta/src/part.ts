@@ -74,10 +74,9 @@ export function isWritable(part: Part): boolean {
   return (part.section.flags & SHF_WRITE) !== 0 && !part.section.name.startsWith(".data.rel.ro");
 }
 
-/** The bytes of a part; of memory without contents, zeros. */
-export function partBytes(part: Part): Uint8Array {
-  const { data } = part.section;
-  return data.length === 0 ? new Uint8Array(part.end - part.start) : data.subarray(part.start, part.end);
+/** The bytes of a part; none of memory without contents. */
+export function partBytes({ section, start, end }: Part): Uint8Array {
+  return section.data.subarray(start, end);
 }
 
 /** How messages call a part. */

@@ -1,5 +1,6 @@
 /** An object and its parts: which there are (cut.ts), and what each refers to. */
 import {
+  ElfFormatError,
   type ElfObject,
   type ObjectRelocation,
   type ObjectSection,
@@ -63,20 +64,29 @@ export class Parts {
   references(part: Part): readonly Reference[] {
     let known = this.#references.get(part);
     if (known === undefined) {
-      const relocations = [
-        ...between(part.section.relocations, part.start, part.end),
-        ...this.#resolvedByAssembler(part),
-      ];
+      const { section, start, end } = part;
+      const relocations = [...between(section.relocations, start, end), ...this.#resolvedByAssembler(part)];
       known = relocations
         .toSorted((a, b) => a.offset - b.offset)
-        .map((relocation) => ({
-          offset: relocation.offset - part.start,
-          relocation,
-          target: this.target(part.section, relocation),
-        }));
+        .map((relocation) => {
+          this.#checkField(part, relocation);
+          return {
+            offset: relocation.offset - start,
+            relocation,
+            target: this.target(section, relocation),
+          };
+        });
       this.#references.set(part, known);
     }
     return known;
+  }
+
+  #checkField({ section, end }: Part, { offset, type }: ObjectRelocation): void {
+    const size = this.architecture.fieldSizeBytes(type) ?? 0;
+    if (offset + size <= end) return;
+    throw new ElfFormatError(
+      `cannot follow relocations of ${section.name} in ${this.object.name}: the field at 0x${offset.toString(16)} has ${size} bytes, wanted at most ${end - offset}`,
+    );
   }
 
   /** Says what a part refers to, where its relocations say it badly. */

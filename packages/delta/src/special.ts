@@ -84,9 +84,8 @@ function sizeOf(
   entry: SpecialTable["entry"],
   sizes: ReadonlyMap<string, number>,
 ): number | string {
-  if (typeof entry === "number") return entry;
-  if (typeof entry === "object") return entrySizeOf(section, entry, sizes);
-  return section.sizeBytes / section.relocations.length;
+  if (typeof entry === "symbol") return section.sizeBytes / section.relocations.length;
+  return entrySizeOf(section, entry, sizes);
 }
 
 /**

@@ -200,6 +200,41 @@ describe("openElf(), readObject() on what is no object", () => {
       }),
       "offset is 1073741824, wanted below",
     ],
+    "an alignment that is none": [
+      damaged((view) => view.setBigUint64(headerOf(1) + 48, 3n, true)),
+      "alignment is 3, wanted a power of two",
+    ],
+    "sections that share all bytes of the file": [
+      damaged((view) => {
+        for (const header of [headerOf(1), headerOf(4)]) {
+          view.setBigUint64(header + 24, 0n, true);
+          view.setBigUint64(header + 32, BigInt(object.length), true);
+        }
+      }),
+      `wanted at most ${object.length} (the file's size)`,
+    ],
+    "more memory than a kernel has": [
+      damaged((view) => view.setBigUint64(headerOf(8) + 32, 1n << 40n, true)),
+      "size is 1099511627776, wanted at most 2147483648",
+    ],
+    "relocations by another table than the symbols'": [
+      damaged((view) => view.setUint32(headerOf(4) + 40, 1, true)),
+      "symbol table index is 1, wanted the symbol table's",
+    ],
+    "a symbol larger than any": [
+      damaged((view) => {
+        const symbols = Number(view.getBigUint64(headerOf(2) + 24, true));
+        view.setBigUint64(symbols + 24 + 16, 1n << 60n, true);
+      }),
+      "size is 1152921504606846976, wanted at most 2^53",
+    ],
+    "names without an end": [
+      damaged((view, bytes) => {
+        const [offset, size] = [24, 32].map((at) => Number(view.getBigUint64(headerOf(3) + at, true)));
+        bytes.fill(0x61, offset, offset! + size!); // two were read
+      }),
+      "name offset is",
+    ],
   };
 
   test.each(Object.entries(rejections))(
@@ -210,6 +245,38 @@ describe("openElf(), readObject() on what is no object", () => {
       expect(attempt).toThrow(message);
     },
   );
+
+  test("never read more of a file than it needs: one of 3 GB that says nothing is refused by its size", () => {
+    const asked: number[] = [];
+    const huge = {
+      name: "huge.o",
+      sizeBytes: 3 * 2 ** 30,
+      read: (offset: number, length: number): Uint8Array => {
+        asked.push(length);
+        const bytes = new Uint8Array(length);
+        bytes.set(object.subarray(offset, offset + length));
+        return bytes;
+      },
+    };
+    expect(() => readObject(huge)).toThrow(
+      "cannot read object of huge.o: file size is 3221225472, wanted at most",
+    );
+    // As an image it is read by the parts that are asked for.
+    expect(readSymbols(openElf(huge)).map(({ name }) => name)).toContain("visible");
+    expect(asked.every((length) => length <= object.length)).toBe(true);
+  });
+
+  test("read a section of more relocations than a call has arguments", () => {
+    const bytes = inFolder((directory) => {
+      writeFileSync(join(directory, "many.s"), ".data\n.rept 200000\n.quad other\n.endr\n");
+      execFileSync("as", ["-o", "many.o", "many.s"], { cwd: directory });
+      return readFileSync(join(directory, "many.o"));
+    });
+    const many = read(bytes);
+    expect(sectionNamed(many, ".data")?.relocations).toHaveLength(200_000);
+    const merged = mergeObjects("merged.o", [many, read(object)]);
+    expect(sectionNamed(merged, ".data")?.relocations).toHaveLength(200_000);
+  });
 
   test("never crash on damaged bytes", () => {
     fc.assert(

@@ -4,10 +4,10 @@
  * Source: System V ABI, chapter 4, "ELF Header", "Sections" (extended numbering: e_shnum and e_shstrndx of 0 and
  * SHN_XINDEX take their values from section header 0).
  */
-import { SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS } from "./constants.ts";
+import { SHF_COMPRESSED, SHN_XINDEX, SHT_NOBITS, SHT_NULL } from "./constants.ts";
 import { ElfFormatError } from "./errors.ts";
 import type { ByteSource } from "./source.ts";
-import { stringTable } from "./strings.ts";
+import { type StringTable, stringTable } from "./strings.ts";
 
 declare const sectionIndexBrand: unique symbol;
 /** Index into a file's section headers. */
@@ -43,6 +43,10 @@ const SECTION_HEADER_SIZE_BYTES = 64;
 const MAX_SECTIONS = 1_000_000;
 /** Larger than any page. */
 const MAX_ALIGNMENT = 1 << 24;
+/** Memory without contents: the kernel and its modules live in 2 GB. */
+const MAX_MEMORY_BYTES = 2 ** 31;
+/** Names of a kernel image take 3 MB. */
+const MAX_NAMES_BYTES = 256 << 20;
 
 /**
  * Reads the header and the section headers.
@@ -66,7 +70,11 @@ export function openElf(source: ByteSource): ElfFile {
   let namesIndex = view.getUint16(62, true);
   if (tableOffset !== 0) {
     want("section header size", view.getUint16(58, true), SECTION_HEADER_SIZE_BYTES);
-    const first = readSectionHeader(source, tableOffset, 0);
+    const first = sectionHeaderAt(
+      source,
+      readRange(source, "section header 0", tableOffset, SECTION_HEADER_SIZE_BYTES),
+      0,
+    );
     if (count === 0) count = first.sizeBytes;
     if (namesIndex === SHN_XINDEX) namesIndex = first.link;
   }
@@ -121,22 +129,18 @@ function safe(source: ByteSource, field: string, value: bigint): number {
   return Number(value);
 }
 
-function readSectionHeader(
+/** The header of that index in `table`, which begins with it at `at`. */
+function sectionHeaderAt(
   source: ByteSource,
-  tableOffset: number,
+  table: Uint8Array,
   index: number,
+  at = 0,
 ): SectionHeader & { nameOffset: number } {
   const what = `section header ${index}`;
-  const bytes = readRange(
-    source,
-    what,
-    tableOffset + index * SECTION_HEADER_SIZE_BYTES,
-    SECTION_HEADER_SIZE_BYTES,
-  );
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const view = new DataView(table.buffer, table.byteOffset + at, SECTION_HEADER_SIZE_BYTES);
   const alignment = safe(source, `alignment of ${what}`, view.getBigUint64(48, true));
-  if (alignment > MAX_ALIGNMENT)
-    fail(source, what, `alignment is ${alignment}, wanted at most ${MAX_ALIGNMENT}`);
+  if (alignment > MAX_ALIGNMENT || (alignment & (alignment - 1)) !== 0)
+    fail(source, what, `alignment is ${alignment}, wanted a power of two, at most ${MAX_ALIGNMENT}`);
   return {
     index: index as SectionIndex,
     name: "",
@@ -159,12 +163,15 @@ function readSectionTable(
   count: number,
   namesIndex: number,
 ): SectionHeader[] {
-  readRange(source, "section headers", tableOffset, count * SECTION_HEADER_SIZE_BYTES);
-  const raw = Array.from({ length: count }, (_, index) => readSectionHeader(source, tableOffset, index));
+  const table = readRange(source, "section headers", tableOffset, count * SECTION_HEADER_SIZE_BYTES);
+  const raw = Array.from({ length: count }, (_, index) =>
+    sectionHeaderAt(source, table, index, index * SECTION_HEADER_SIZE_BYTES),
+  );
+  checkSizes(source, raw);
   const namesHeader = raw[namesIndex];
   if (namesHeader === undefined)
     fail(source, "section names", `string table index is ${namesIndex}, wanted below ${count}`);
-  const names = stringTable(readRange(source, "section names", namesHeader.offset, namesHeader.sizeBytes));
+  const names = readNames(source, "section names", namesHeader);
   return raw.map(({ nameOffset, ...header }) => {
     const name = count === 0 ? "" : names.at(nameOffset);
     if (name === undefined)
@@ -175,4 +182,29 @@ function readSectionTable(
       );
     return { ...header, name };
   });
+}
+
+/** Sections do not share bytes: whoever reads them all takes no more memory than the file has. */
+function checkSizes(source: ByteSource, headers: readonly SectionHeader[]): void {
+  const memory = headers.find(({ type, sizeBytes }) => type === SHT_NOBITS && sizeBytes > MAX_MEMORY_BYTES);
+  if (memory !== undefined) {
+    const { index, sizeBytes } = memory;
+    fail(source, `section header ${index}`, `size is ${sizeBytes}, wanted at most ${MAX_MEMORY_BYTES}`);
+  }
+  const inFile = headers.filter(({ type }) => type !== SHT_NOBITS && type !== SHT_NULL);
+  const total = inFile.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
+  if (total > source.sizeBytes)
+    fail(
+      source,
+      "section headers",
+      `sizes add up to ${total}, wanted at most ${source.sizeBytes} (the file's size)`,
+    );
+}
+
+/** A section of names. */
+export function readNames(source: ByteSource, what: string, header: SectionHeader): StringTable {
+  const { offset, sizeBytes } = header;
+  if (sizeBytes > MAX_NAMES_BYTES)
+    fail(source, what, `size is ${sizeBytes}, wanted at most ${MAX_NAMES_BYTES}`);
+  return stringTable(readRange(source, what, offset, sizeBytes));
 }

@@ -55,7 +55,7 @@ export function mergeObjects(
       symbol: symbols.of(relocation.symbol),
       addend: relocation.addend + symbols.addendShift(relocation.symbol),
     });
-    into.relocations.push(...section.relocations.map(move));
+    for (const relocation of section.relocations) into.relocations.push(move(relocation));
     for (const table of section.livepatchRelocations) {
       into.livepatchRelocations.push({ ...table, relocations: table.relocations.map(move) });
     }

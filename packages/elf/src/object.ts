@@ -87,6 +87,9 @@ export interface ObjectRelocation {
   readonly addend: number;
 }
 
+/** The largest modules of a kernel have a tenth of it, debug data included. */
+const MAX_OBJECT_BYTES = 2 ** 30;
+
 const livepatchTable = /^\.klp\.rela\.([^.]+)\./;
 
 /**
@@ -99,6 +102,8 @@ export function readObject(
   source: ByteSource,
   keep: (section: SectionHeader) => boolean = () => true,
 ): ElfObject {
+  if (source.sizeBytes > MAX_OBJECT_BYTES)
+    fail(source, "object", `file size is ${source.sizeBytes}, wanted at most ${MAX_OBJECT_BYTES}`);
   const file = openElf(source);
   if (file.type !== ET_REL)
     fail(source, "ELF header", `type is ${file.type}, wanted ${ET_REL} (relocatable)`);
@@ -217,6 +222,12 @@ function attachRelocations(
       `relocations ${header.name}`,
       `target section index is ${header.info}, wanted a section with contents`,
     );
+  if (file.sections[header.link]?.type !== SHT_SYMTAB)
+    fail(
+      file.source,
+      `relocations ${header.name}`,
+      `symbol table index is ${header.link}, wanted the symbol table's`,
+    );
   const relocations = readRelocations(file, header).map((raw): ObjectRelocation => {
     const symbol = symbols[raw.symbol];
     const offset = Number(raw.offset);
@@ -241,6 +252,6 @@ function attachRelocations(
   if ((header.flags & SHF_RELA_LIVEPATCH) !== 0 && patchedObject !== undefined) {
     target.livepatchRelocations.push({ patchedObject, relocations });
   } else {
-    target.relocations.push(...relocations.toSorted((a, b) => a.offset - b.offset));
+    target.relocations = [...target.relocations, ...relocations].toSorted((a, b) => a.offset - b.offset);
   }
 }

@@ -1,11 +1,13 @@
 /** Names in a string table, by offset. */
 export interface StringTable {
   readonly sizeBytes: number;
-  /** The zero-terminated string at `offset`, or undefined when it starts or ends outside the table. */
+  /** The zero-terminated string at `offset`, or undefined when it starts or ends outside the table, or has no end. */
   at(offset: number): string | undefined;
 }
 
 const utf8 = new TextDecoder();
+/** The kernel's own names have at most 511 bytes (KSYM_NAME_LEN); an endless one would make each look-up slow. */
+const MAX_NAME_BYTES = 65_535;
 
 /**
  * A string table over `data`. Kernel symbol tables hold a hundred thousand names, nearly always ASCII: then the
@@ -19,8 +21,9 @@ export function stringTable(data: Uint8Array): StringTable {
     sizeBytes: data.length,
     at(offset) {
       if (offset < 0 || offset >= data.length) return undefined;
-      const end = ascii ? whole.indexOf("\0", offset) : data.indexOf(0, offset);
-      if (end < 0) return undefined;
+      const length = data.subarray(offset, offset + MAX_NAME_BYTES + 1).indexOf(0);
+      if (length < 0) return undefined;
+      const end = offset + length;
       return ascii ? whole.slice(offset, end) : utf8.decode(data.subarray(offset, end));
     },
   };

@@ -4,8 +4,7 @@
  * of type SHT_SYMTAB_SHNDX.
  */
 import { SHN_XINDEX, SHT_SYMTAB, SHT_SYMTAB_SHNDX } from "./constants.ts";
-import { type ElfFile, fail, sectionData, type SectionHeader } from "./file.ts";
-import { stringTable } from "./strings.ts";
+import { type ElfFile, fail, readNames, sectionData, type SectionHeader } from "./file.ts";
 
 declare const symbolIndexBrand: unique symbol;
 /** Index into a file's symbol table. */
@@ -30,6 +29,8 @@ export interface ElfSymbol {
 }
 
 export const SYMBOL_SIZE_BYTES = 24;
+/** A kernel image has over a hundred thousand. */
+const MAX_SYMBOLS = 4_000_000;
 
 /**
  * All symbols of the file, in the table's order, the null symbol included; empty when it has no symbol table.
@@ -47,7 +48,13 @@ export function readSymbols(file: ElfFile): ElfSymbol[] {
   const namesHeader = file.sections[table.link];
   if (namesHeader === undefined)
     fail(source, "symbol table", `string table index is ${table.link}, wanted below ${file.sections.length}`);
-  const names = stringTable(sectionData(file, namesHeader));
+  if (table.sizeBytes > MAX_SYMBOLS * SYMBOL_SIZE_BYTES)
+    fail(
+      source,
+      "symbol table",
+      `size is ${table.sizeBytes}, wanted at most ${MAX_SYMBOLS * SYMBOL_SIZE_BYTES}`,
+    );
+  const names = readNames(source, "names of symbols", namesHeader);
   const extended = extendedIndices(file, table);
   const bytes = sectionData(file, table);
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -68,6 +75,9 @@ export function readSymbols(file: ElfFile): ElfSymbol[] {
         `symbol ${name || index}`,
         `section index is ${sectionIndex ?? raw}, wanted below ${file.sections.length}`,
       );
+    const sizeBytes = view.getBigUint64(at + 16, true);
+    if (sizeBytes > BigInt(Number.MAX_SAFE_INTEGER))
+      fail(source, `symbol ${name || index}`, `size is ${sizeBytes}, wanted at most 2^53`);
     symbols.push({
       index: index as SymbolIndex,
       name,
@@ -77,7 +87,7 @@ export function readSymbols(file: ElfFile): ElfSymbol[] {
       sectionIndex,
       reserved,
       value: view.getBigUint64(at + 8, true),
-      sizeBytes: Number(view.getBigUint64(at + 16, true)),
+      sizeBytes: Number(sizeBytes),
     });
   }
   return symbols;
