@@ -6,6 +6,7 @@
 import { bytesSource, openElf } from "@kgraft/elf";
 import { type MemberLayout, readStructLayouts, type StructLayout } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
+import { hiddenPrefix } from "./source/structures.ts";
 
 /** How a structure that code before and after the change knows differs. */
 export interface LayoutChange {
@@ -13,8 +14,6 @@ export interface LayoutChange {
   readonly name: string;
   /** Which member moved from where to where, appeared or went; or the sizes of the whole. */
   readonly difference: string;
-  /** A member became something else: code that uses it means another thing, wherever it lies. */
-  readonly resized: boolean;
 }
 
 /** The structures whose layout the change moves. The objects carry their types (.BTF). */
@@ -24,9 +23,7 @@ export function changedLayouts(unit: string, before: Uint8Array, after: Uint8Arr
   return [...patched].flatMap(([key, is]) => {
     const was = original.get(key);
     const difference = was === undefined ? undefined : firstDifference(was, is);
-    return was === undefined || difference === undefined
-      ? []
-      : { name: is.name, difference, resized: hasResizedMember(was, is) };
+    return difference === undefined ? [] : { name: is.name, difference };
   });
 }
 
@@ -50,24 +47,16 @@ export function keptLayout(unit: string, { name, difference }: LayoutChange): Un
   };
 }
 
-function hasResizedMember(was: StructLayout, is: StructLayout): boolean {
-  return [...was.members].some(([name, { sizeBits, isStructure }]) => {
-    const now = is.members.get(name);
-    // A structure in a structure has a layout of its own, which is compared by itself.
-    return now !== undefined && now.sizeBits !== sizeBits && !(isStructure && now.isStructure);
-  });
-}
-
 function firstDifference(was: StructLayout, is: StructLayout): string | undefined {
   for (const [name, member] of was.members) {
-    const now = is.members.get(name);
+    const now = is.members.get(name) ?? is.members.get(hiddenPrefix + name);
     if (now === undefined) return `member ${name} at offset ${offset(member)} is gone`;
     if (now.offsetBits !== member.offsetBits)
       return `member ${name} was at offset ${offset(member)}, is at ${offset(now)}`;
     if (now.sizeBits !== member.sizeBits)
       return `member ${name} had ${member.sizeBits / 8} bytes, has ${now.sizeBits / 8}`;
   }
-  const added = [...is.members].find(([name]) => !was.members.has(name));
+  const added = [...is.members].find(([name]) => !was.members.has(name.replace(hiddenPrefix, "")));
   if (added !== undefined) return `member ${added[0]} is new, at offset ${offset(added[1])}`;
   return was.sizeBytes === is.sizeBytes
     ? undefined

@@ -96,7 +96,7 @@ export async function computeUnitDeltas(
   if (moved.length === 0) return deltas;
 
   // Code that does not touch what is new of a structure is compiled with the structure as the running kernel has it.
-  const root = moved.some(({ resized }) => resized) ? undefined : await keptDirectory();
+  const root = await keptDirectory();
   const kept = root === undefined ? undefined : await compileKept(unit, root, compile);
   if (kept === undefined || changedLayouts(unit, before, kept).length > 0) {
     return [...deltas, { kind: "refused", unit, reasons: moved.map((change) => layoutReason(unit, change)) }];

@@ -40,13 +40,13 @@ describe("readStructLayouts()", () => {
     expect(layouts.get("either")).toMatchObject({ name: "union either", sizeBytes: 8 });
     expect(layouts.get("outer")?.sizeBytes).toBe(64);
     expect(Object.fromEntries(layouts.get("outer")?.members ?? [])).toEqual({
-      flag: { offsetBits: 0, sizeBits: 3, isStructure: false },
-      rest: { offsetBits: 3, sizeBits: 5, isStructure: false },
-      id: { offsetBits: 16, sizeBits: 16, isStructure: false },
-      number: { offsetBits: 64, sizeBits: 32, isStructure: false },
-      pointer: { offsetBits: 64, sizeBits: 64, isStructure: false },
-      named: { offsetBits: 128, sizeBits: 192, isStructure: true },
-      table: { offsetBits: 320, sizeBits: 192, isStructure: false },
+      flag: { offsetBits: 0, sizeBits: 3 },
+      rest: { offsetBits: 3, sizeBits: 5 },
+      id: { offsetBits: 16, sizeBits: 16 },
+      number: { offsetBits: 64, sizeBits: 32 },
+      pointer: { offsetBits: 64, sizeBits: 64 },
+      named: { offsetBits: 128, sizeBits: 192 },
+      table: { offsetBits: 320, sizeBits: 192 },
     });
   });
 

@@ -20,8 +20,6 @@ export interface MemberLayout {
   readonly offsetBits: number;
   /** Of its type, or of the bit field. */
   readonly sizeBits: number;
-  /** Whether it is a structure or union itself, or an array of such: its own layout says what it is. */
-  readonly isStructure: boolean;
 }
 
 const BTF_MAGIC = 0xeb9f;
@@ -125,7 +123,6 @@ class Types {
         members.set(name, {
           offsetBits,
           sizeBits: (hasBitFields ? offset >>> 24 : 0) || this.#sizeBits(inner, depth),
-          isStructure: this.#isStructure(inner, depth),
         });
     }
   }
@@ -137,14 +134,6 @@ class Types {
     if (kind === 2) return 64;
     if (kind !== KIND_ARRAY) return sizeBytes * 8;
     return this.#sizeBits(this.#view.getUint32(at, true), depth + 1) * this.#view.getUint32(at + 8, true);
-  }
-
-  #isStructure(id: number, depth: number): boolean {
-    const { kind, sizeBytes, at } = this.type(id);
-    if (depth > MAX_DEPTH) throw unreadable(this.#file, `type ${id} that leads to itself`, "one that ends");
-    if (ALIASES.has(kind)) return this.#isStructure(sizeBytes, depth + 1);
-    if (kind === KIND_ARRAY) return this.#isStructure(this.#view.getUint32(at, true), depth + 1);
-    return kind === KIND_STRUCT || kind === KIND_UNION;
   }
 
   /** Bytes after the common 12 of the type at this offset. */

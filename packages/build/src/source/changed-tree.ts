@@ -2,7 +2,7 @@
 import { keepLineNumbers } from "./line-numbers.ts";
 import type { SourceChange } from "./change.ts";
 import { makeShadowTree, type ShadowTree } from "./shadow-tree.ts";
-import { keepStructures, newMembers, withoutBodies } from "./structures.ts";
+import { keepStructures, touchedMembers, withoutBodies } from "./structures.ts";
 
 /** The prepared tree with the change in it, and with the line numbers of the originals. */
 export async function changedTree(tree: string, change: SourceChange): Promise<ShadowTree> {
@@ -37,11 +37,11 @@ export function keptTree(tree: string, change: SourceChange): LazyTree {
 function keeping({ texts }: SourceChange): Edit {
   const members = new Set(
     [...texts.values()].flatMap(({ original, patched }) =>
-      original === undefined ? [] : [...newMembers(original, patched)],
+      original === undefined ? [] : [...touchedMembers(original, patched)],
     ),
   );
   return (original, patched, path) => {
-    const kept = keepStructures(original, patched);
+    const kept = keepStructures(original, patched, touchedMembers(original, patched));
     return path.endsWith(".h") ? withoutBodies(kept, members) : kept;
   };
 }

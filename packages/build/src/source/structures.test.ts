@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { keepStructures, newMembers, withoutBodies } from "./structures.ts";
+import { keepStructures, touchedMembers, withoutBodies } from "./structures.ts";
 
 test.each<[title: string, original: string, patched: string, kept: string]>([
   [
@@ -55,10 +55,30 @@ static inline int other(struct s *s) { return s->old; } /* s->added */
 extern int table[] = { 1 };
 `;
 
-test("newMembers() names what only the patched structures have", () => {
-  const original = header.replace(", added", "");
-  expect(newMembers(original, header)).toEqual(new Set(["added"]));
-  expect(newMembers(header, header)).toEqual(new Set());
+test.each<[was: string, is: string, touched: readonly string[]]>([
+  ["int old;", "int old, added;", ["added"]],
+  ["int old, other;", "int old; int other;", []],
+  [
+    "u8 weight;\tu32 flags:3;",
+    "u16 weight; /* more */\n#ifdef X\nu32 flags:4;\n#endif\n",
+    ["weight", "flags"],
+  ],
+  ["struct { char a[4]; } in;", "struct { char a[8]; } in;", ["a"]],
+  ["int (*call)(int);", "int (*call)(int, int); struct s __rcu *next;", ["call", "next"]],
+  ["int gone; struct other in;", "struct other   in;", []],
+])("touchedMembers() of { %s } that becomes { %s }", (was, is, touched) => {
+  expect(touchedMembers(`struct s { ${was} };`, `struct s { ${is} };\nstruct fresh { int x; };`)).toEqual(
+    new Set(touched),
+  );
+});
+
+test("keepStructures() hides members that became something else", () => {
+  const kept = keepStructures(
+    "struct s { u8 weight; int x; };",
+    "struct s { u16 weight; int x; };",
+    new Set(["weight"]),
+  );
+  expect(kept).toBe("struct s { u8 kgraft_was_weight; int x; };");
 });
 
 test("withoutBodies() takes the bodies of functions that touch such a member, and no line", () => {

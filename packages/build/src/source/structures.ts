@@ -12,11 +12,19 @@ interface Definition {
   readonly end: number;
 }
 
+/** What a hidden member's name begins with. */
+export const hiddenPrefix = "kgraft_was_";
+
 /**
- * The patched text with every structure and union that the original defines too as the original has it. What only
- * one of both defines stays as it is, and so does a name that is defined a different number of times in each.
+ * The patched text with every structure and union that the original defines too as the original has it, but with the
+ * `hidden` members under other names. What only one of both defines stays as it is, and so does a name that is defined
+ * a different number of times in each.
  */
-export function keepStructures(original: string, patched: string): string {
+export function keepStructures(
+  original: string,
+  patched: string,
+  hidden: ReadonlySet<string> = new Set(),
+): string {
   const before = Map.groupBy(definitions(original), ({ name }) => name);
   const after = Map.groupBy(definitions(patched), ({ name }) => name);
   const kept = [...after].flatMap(([name, now]) => {
@@ -27,19 +35,53 @@ export function keepStructures(original: string, patched: string): string {
   });
   return kept
     .toSorted((a, b) => b.definition.start - a.definition.start)
-    .reduce(
-      (text, { definition, was }) =>
-        text.slice(0, definition.start) + original.slice(was.start, was.end) + text.slice(definition.end),
-      patched,
-    );
+    .reduce((text, { definition, was }) => {
+      const [is, had] = [text.slice(definition.start, definition.end), original.slice(was.start, was.end)];
+      if (is === had) return text;
+      const hiding = had.replaceAll(/\b\w+\b/g, (word) => (hidden.has(word) ? hiddenPrefix + word : word));
+      return text.slice(0, definition.start) + hiding + text.slice(definition.end);
+    }, patched);
 }
 
-/** Members that a structure of the patched text has and its original does not, by their names alone. */
-export function newMembers(original: string, patched: string): Set<string> {
-  const was = new Set(definitions(original).flatMap(({ start, end }) => names(original.slice(start, end))));
-  return new Set(
-    definitions(patched).flatMap(({ start, end }) => names(patched.slice(start, end))),
-  ).difference(was);
+/** Members that code may not touch where the structures stay as they were: new ones, and those of another type. */
+export function touchedMembers(original: string, patched: string): Set<string> {
+  const was = Map.groupBy(definitions(original), ({ name }) => name);
+  const touched = new Set<string>();
+  for (const definition of definitions(patched)) {
+    const before = (was.get(definition.name) ?? []).map((one) => declarations(original, one));
+    // A structure that is new altogether is the change's own affair.
+    if (before.length === 0) continue;
+    for (const [name, declaration] of declarations(patched, definition)) {
+      if (!before.some((one) => one.get(name) === declaration)) touched.add(name);
+    }
+  }
+  return touched;
+}
+
+/** What each member of a definition is declared as, inner structures' members among them. */
+function declarations(text: string, { start, end }: Definition): Map<string, string> {
+  const body = text
+    .slice(text.indexOf("{", start) + 1, end)
+    .replaceAll(/\/\*[^]*?\*\/|\/\/[^\n]*|^[ \t]*#(?:\\\r?\n|[^\n])*/gm, " ");
+  return new Map(body.split(/[;{}]/).flatMap(declarators));
+}
+
+/** `int a, *b[2]` declares `a` as `int a` and `b` as `int *b[2]`. */
+function declarators(declaration: string): [name: string, declared: string][] {
+  const plain = declaration
+    .replaceAll(/\b__\w+(?:\s*\([^)]*\))?/g, " ")
+    .replaceAll(/\s+/g, " ")
+    .trim();
+  const pointer = /\(\s*\*\s*(\w+)/.exec(plain)?.[1];
+  if (pointer !== undefined) return [[pointer, plain]];
+  const [first = "", ...others] = plain.split(",").map((piece) => piece.trim());
+  const last = /[*\s]*\b\w+\s*(?:\[[^\]]*\]\s*)*(?::\s*\w+\s*)?$/.exec(first)?.[0] ?? "";
+  const type = first.slice(0, first.length - last.length);
+  return [last.trim(), ...others].flatMap((declarator): [string, string][] => {
+    const name = /\w+/.exec(declarator)?.[0];
+    // A word alone is no declaration but the beginning of an inner structure, or a bit field without a name.
+    return name === undefined || type === "" ? [] : [[name, `${type} ${declarator}`]];
+  });
 }
 
 /** What a function calls in the place of its body; no kernel defines it. */
@@ -64,10 +106,6 @@ export function withoutBodies(header: string, members: ReadonlySet<string>): str
     }, header);
 }
 
-function names(text: string): string[] {
-  return text.match(/\b[A-Za-z_]\w*\b/g) ?? [];
-}
-
 /** Braces with what is between them, of each function that is defined. */
 function functionBodies(text: string): { readonly start: number; readonly end: number }[] {
   const bodies: { start: number; end: number }[] = [];
@@ -77,7 +115,8 @@ function functionBodies(text: string): { readonly start: number; readonly end: n
     const [matched] = match;
     if (matched.endsWith("{") && (matched === "{" || match[1] !== undefined)) {
       // A function's brace follows its parameters.
-      if (depth === 0 && /\)\s*$/.test(text.slice(0, match.index).slice(-200))) start = match.index;
+      if (depth === 0 && matched === "{" && /\)\s*$/.test(text.slice(0, match.index).slice(-200)))
+        start = match.index;
       depth++;
     } else if (matched === "}") {
       depth--;
