@@ -106,3 +106,25 @@ function missing(
         : `carry ${home} with an author's help`,
   };
 }
+
+/** The deltas of one unit, and of those whose new functions it calls, these units' own needs included. */
+export function neededBy(unit: string, deltas: readonly PatchedDelta[]): PatchedDelta[] {
+  const byUnit = Map.groupBy(deltas, (delta) => delta.unit);
+  const homes = new Map(
+    deltas.flatMap((delta) => definedNames(delta).map((name) => [name, delta.unit] as const)),
+  );
+  const needed = new Set([unit]);
+  // A set is gone through to its end, with what is added on the way.
+  for (const one of needed) {
+    for (const { object, livepatchReferences } of byUnit.get(one) ?? []) {
+      for (const symbol of object.symbols) {
+        const home =
+          symbol.place.kind === "undefined" && !livepatchReferences.has(symbol)
+            ? homes.get(symbol.name)
+            : undefined;
+        if (home !== undefined) needed.add(home);
+      }
+    }
+  }
+  return [...needed].flatMap((one) => byUnit.get(one) ?? []);
+}

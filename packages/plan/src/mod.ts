@@ -4,6 +4,7 @@
  * @module
  */
 export { buildPlan, type BuiltPlan, planName } from "./build-plan.ts";
+export { neededBy } from "./closure.ts";
 export type { ListedFix } from "./changelog.ts";
 export type { FixVerdict, PlannedFix } from "./fixes.ts";
 export {

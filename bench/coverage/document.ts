@@ -1,0 +1,177 @@
+/** docs/coverage.md: what the benchmark found, in tables. */
+import type { KernelTree } from "@kgraft/kernel";
+import type { Plan, PlannedUnit } from "@kgraft/plan";
+import { availableParallelism } from "node:os";
+import { type compareEngines, kpatchVersion } from "./create-diff-object.ts";
+import type { Trial } from "./load.ts";
+
+export interface Findings {
+  readonly kernel: KernelTree;
+  readonly plan: Plan;
+  readonly planMs: number;
+  readonly trials: readonly Trial[];
+  readonly trialMs: number;
+  /** Unit of each tried live patch, by the patch's name. */
+  readonly units: ReadonlyMap<string, string>;
+  readonly engines: Awaited<ReturnType<typeof compareEngines>>;
+}
+
+/** Reasons that lie outside of functions: no engine that replaces functions can carry these by itself. */
+const beyondFunctions: Readonly<Record<string, string>> = {
+  "changed-layout": "a structure changes that the new code uses",
+  "changed-data": "initial values change",
+  "changed-init": "code of the boot or of a module's start changes",
+  "changed-section": "what the kernel reads at boot or at a module's start changes",
+  "reaches-init": "new code refers to what is gone after the start",
+  "ambiguous-static": "a static local cannot be told from another",
+};
+
+const withinFunctions: Readonly<Record<string, string>> = {
+  "no-traced-entry": "a function that ftrace does not know changes",
+  "unreachable-key": "a static key of a module switches the new code",
+  "relocation-in-alternative": "an instruction that the kernel replaces at load reaches into a module",
+  "unsupported-section": "a table that only the kernel's own build fills comes along",
+  "needs-unit": "calls what the update gives to a unit that cannot be carried",
+  "needs-module": "calls a module that the patched one does not need",
+  "unknown-symbol": "a symbol that the shipped kernel does not have",
+};
+
+export function coverageDocument(findings: Findings): string {
+  const { kernel, plan } = findings;
+  const { from, to } = plan.update;
+  return [
+    "# Coverage",
+    "",
+    "Written by `npm run bench coverage`; not by hand.",
+    "",
+    `Debian's update of its kernel from ${from} to ${to}, for ${kernel.release} (${kernel.compiler.version}): every C unit`,
+    `that it changes and this configuration compiles, one live patch for each. ${new Date().toISOString().slice(0, 10)}.`,
+    "",
+    ...coverageTable(findings),
+    "",
+    ...reasonsTable(plan),
+    "",
+    ...enginesTables(findings),
+    "",
+    ...timesTable(findings),
+    "",
+  ].join("\n");
+}
+
+function coverageTable({ plan, trials, units }: Findings): string[] {
+  const carried = plan.units.filter(({ verdict }) => verdict === "carried");
+  const refused = plan.units.filter(({ verdict }) => verdict === "needs-author");
+  const inFunctions = refused.filter(({ reasons }) =>
+    reasons.every(({ code }) => beyondFunctions[code] === undefined),
+  );
+  const wrong = trials.filter(({ outcome }) => outcome === "failed");
+  const exercised = trials.filter((trial) => trial.exercised).length;
+  const touching = carried.length + inFunctions.length;
+  return [
+    "| units | | |",
+    "| --- | ---: | --- |",
+    `| changed and compiled | ${plan.units.length} | |`,
+    `| the same code before and after | ${plan.units.filter(({ verdict }) => verdict === "unchanged").length} | |`,
+    `| **carried** | ${carried.length} | ${trials.length} live patches loaded and reverted under load, ${exercised} with functions redirected in the guest |`,
+    `| refused | ${refused.length} | ${inFunctions.length} of them though only functions change |`,
+    `| **wrong** | ${wrong.length} | ${wrong.map(({ name, detail }) => `${units.get(name) ?? name}: ${detail}`).join("; ") || "oopses, warnings, patches that did not load or did not go: none"} |`,
+    "",
+    `Where the change touches functions only: **${carried.length} of ${touching}, ${percent(carried.length, touching)}**.`,
+  ];
+}
+
+function reasonsTable({ units }: Plan): string[] {
+  const refused = units.filter(({ verdict }) => verdict === "needs-author");
+  const meanings = { ...beyondFunctions, ...withinFunctions };
+  const rows = Object.entries(Object.groupBy(refused, firstCode))
+    .toSorted(([, a], [, b]) => (b?.length ?? 0) - (a?.length ?? 0))
+    .map(
+      ([code, of = []]) => `| ${meanings[code] ?? code} (\`${code}\`) | ${of.length} | ${example(of[0])} |`,
+    );
+  return [
+    "Refused, by the reason that weighs most (a unit may have several):",
+    "",
+    "| reason | units | for example |",
+    "| --- | ---: | --- |",
+    ...rows,
+  ];
+}
+
+/** What lies outside of functions weighs most. */
+function firstCode({ reasons }: PlannedUnit): string {
+  const codes = reasons.map(({ code }) => code);
+  return [...Object.keys(beyondFunctions), ...codes].find((code) => codes.includes(code)) ?? "";
+}
+
+function example(unit: PlannedUnit | undefined): string {
+  const reason = unit?.reasons.find(({ code }) => code === firstCode(unit));
+  return reason === undefined ? "" : `${unit?.unit}: ${cell(reason.message)}`;
+}
+
+function enginesTables({ engines }: Findings): string[] {
+  const { verdicts, times } = engines;
+  const groups = Object.entries(Object.groupBy(verdicts, ({ theirs, ours }) => `${theirs} | ${ours}`));
+  const differing = Object.entries(
+    Object.groupBy(
+      verdicts.filter(({ theirs, ours }) => theirs !== ours),
+      ({ theirs, ours, theirWords, ourWords }) =>
+        `${theirs} | ${ours} | ${cell(general(theirs === "carried" ? ourWords : theirWords))}`,
+    ),
+  ).toSorted(([, a], [, b]) => (b?.length ?? 0) - (a?.length ?? 0));
+  const ratio = (ms: number): string => `${(ms / times.theirsMs).toFixed(2)} x`;
+  return [
+    `## Beside create-diff-object (kpatch ${kpatchVersion})`,
+    "",
+    `The difference engines alone, on ${verdicts.length} pairs of objects. Structures are not compared here by either.`,
+    "",
+    "| create-diff-object | kgraft delta | pairs |",
+    "| --- | --- | ---: |",
+    ...groups.map(([verdict, of]) => `| ${verdict} | ${of.length} |`),
+    "",
+    "| time for all pairs | seconds | ratio |",
+    "| --- | ---: | ---: |",
+    `| create-diff-object, one process each | ${seconds(times.theirsMs)} | 1 |`,
+    `| kgraft delta, one process each | ${seconds(times.oursOneProcessEachMs)} | ${ratio(times.oursOneProcessEachMs)} |`,
+    `| the engine of kgraft delta, one process for all | ${seconds(times.oursOneProcessMs)} | ${ratio(times.oursOneProcessMs)} |`,
+    "",
+    "Where they differ:",
+    "",
+    "| create-diff-object | kgraft delta | the words of the one that refuses | pairs | for example |",
+    "| --- | --- | --- | ---: | --- |",
+    ...differing.map(([key, of = []]) => `| ${key} | ${of.length} | ${of[0]?.unit ?? ""} |`),
+  ];
+}
+
+/** Without names of files and symbols, so that like goes with like. */
+function general(words: string): string {
+  return words
+    .replaceAll(/[\w-]+\.o: /g, "")
+    .replaceAll(/^(\w+(?:-\w+)+): .*$/g, "$1")
+    .replaceAll(/\b\d+\b/g, "n")
+    .replaceAll(/(?<=: )[\w.]+$/g, "...")
+    .slice(0, 120);
+}
+
+function timesTable({ plan, planMs, trials, trialMs }: Findings): string[] {
+  const cores = availableParallelism();
+  return [
+    "## Time",
+    "",
+    "| stage | minutes | for each unit and core, s |",
+    "| --- | ---: | ---: |",
+    `| compile and compare all units (what the cache has is not compiled again) | ${(planMs / 60_000).toFixed(1)} | ${((planMs * cores) / 1000 / plan.units.length).toFixed(2)} |`,
+    `| load and revert all live patches in guests without KVM | ${(trialMs / 60_000).toFixed(1)} | ${((trialMs * cores) / 1000 / Math.max(trials.length, 1)).toFixed(2)} |`,
+  ];
+}
+
+function percent(part: number, whole: number): string {
+  return `${((part / Math.max(whole, 1)) * 100).toFixed(1)} %`;
+}
+
+function seconds(ms: number): string {
+  return (ms / 1000).toFixed(1);
+}
+
+function cell(text: string): string {
+  return text.replaceAll("|", "\\|").replaceAll(/\s+/g, " ");
+}
