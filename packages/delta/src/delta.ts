@@ -10,7 +10,7 @@ import { correlate, type Correlation } from "./correlate.ts";
 import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
 import type { LivepatchReference } from "./klp.ts";
 import { Output } from "./output.ts";
-import { describe, isInit, type Part } from "./part.ts";
+import { describe, isDeclaration, isInit, type Part } from "./part.ts";
 import { Parts } from "./parts.ts";
 import {
   changedCommons,
@@ -95,7 +95,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
   ];
-  if (changed.length + added.length + reasons.length === 0) return { kind: "unchanged" };
+  const declared = after.all.filter(isDeclaration);
+  if (changed.length + added.length + declared.length + reasons.length === 0) return { kind: "unchanged" };
   const unsplit = [...unsplitCode(before), ...unsplitCode(after)];
   if (unsplit.length > 0) return { kind: "refused", reasons: unsplit };
 
@@ -105,7 +106,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     specialAfter,
     correlation,
     comparison,
-    [...changed, ...carriedByCallers, ...added].flatMap(({ parts }) => parts),
+    [...declared, ...[...changed, ...carriedByCallers, ...added].flatMap(({ parts }) => parts)],
   );
   const output = new Output(
     patched.name,

@@ -209,11 +209,7 @@ export class Output {
   #relocations(part: Part, from: Part, fromEntry: boolean): ObjectRelocation[] {
     return this.#patched.references(part).flatMap((reference) => {
       if (this.#patched.architecture.fieldSizeBytes(reference.relocation.type) === undefined) {
-        this.reasons.push({
-          code: "unsupported-relocation",
-          subject: describe(from),
-          message: `relocation type ${reference.relocation.type} at offset 0x${reference.offset.toString(16)} of ${describe(from)} is not one that the module loader knows`,
-        });
+        this.reasons.push(unsupportedRelocation(part, from, reference));
       }
       const binding = this.#selection.bind(part, reference, fromEntry);
       if (binding.kind === "original") this.#checkLife(from, binding.original);
@@ -358,6 +354,22 @@ export class Output {
         });
     }
   }
+}
+
+function unsupportedRelocation(part: Part, from: Part, { offset, relocation, target }: Reference): Reason {
+  const place = `at offset 0x${offset.toString(16)} of ${describe(from)}`;
+  const isJump = !part.section.relocations.includes(relocation);
+  const to = target.kind === "part" ? describe(target.part) : relocation.symbol.name;
+  return {
+    code: "unsupported-relocation",
+    subject: describe(from),
+    message: isJump
+      ? `the short jump ${place} leads to ${to} of the same section, further than that once it is in a live patch`
+      : `relocation type ${relocation.type} ${place} is not one that the module loader knows`,
+    hint: isJump
+      ? `change ${to} as well, so that the compiler jumps to it from afar or not at all`
+      : "compile the unit with the kernel's own options",
+  };
 }
 
 function nameIn(original: Part): { name: string; local: boolean } {

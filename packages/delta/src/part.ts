@@ -64,10 +64,15 @@ export function isCode(section: ObjectSection): boolean {
 export function isStorage(section: ObjectSection): boolean {
   return (
     isCode(section) ||
-    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr)|^__(bss|dyndbg)/.test(
+    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr|kgraft)|^__(bss|dyndbg)/.test(
       section.name,
     )
   );
+}
+
+/** What the author tells the builder (linux/kgraft.h): callbacks and states. It is carried in any case. */
+export function isDeclaration({ section }: Part): boolean {
+  return section.name.startsWith(".kgraft.");
 }
 
 export function isWritable(part: Part): boolean {
