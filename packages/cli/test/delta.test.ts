@@ -207,3 +207,16 @@ describe("kgraft delta on objects of a compiler alone", () => {
     await expect(readFile(path("out.o"))).rejects.toThrow("ENOENT");
   });
 });
+
+test("examples/delta/run.sh shows what is carried, and needs no kernel", async () => {
+  await using directory = await scratch();
+  const script = join(import.meta.dirname, "../../../examples/delta/run.sh");
+  const { stdout, stderr } = await execute(script, [directory.path]);
+  expect(stderr).toBe("");
+  expect(stdout).toContain("1 function of vmlinux replaced:");
+  expect(stdout).toMatch(/PROGBITS/);
+  expect([...stdout.matchAll(/\] (\.(?:text|data|bss)\.\S*)/g)].map(([, name]) => name)).toEqual([
+    ".text.serve",
+  ]);
+  expect(stdout).toMatch(/R_X86_64_PC32 .* \.klp\.sym\.vmlinux\.served,0 - 4/);
+});

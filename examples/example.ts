@@ -1,0 +1,119 @@
+/**
+ * Runs an example: makes the source change, builds the live patch, boots the kernel, and plays the scenario in the
+ * guest, showing each command with what it prints.
+ */
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { build, type LivePatch } from "@kgraft/build";
+import { fetchKernel, type KernelTree } from "@kgraft/kernel";
+import { bootGuest, type Guest } from "@kgraft/lab";
+import { createTwoFilesPatch } from "diff";
+
+/** One text of the kernel's source and what stands there instead. The rest of the source stays the distribution's. */
+export interface Edit {
+  readonly path: string;
+  readonly find: string;
+  readonly replace: string;
+}
+
+export interface Example {
+  /** The live patches, by name, each with the change that it is made of. */
+  readonly patches: Readonly<Record<string, readonly Edit[]>>;
+  /** What is done in the guest, in this order. */
+  readonly scenario: readonly Step[];
+  /** Modules that the guest has loaded. */
+  readonly modules?: readonly string[];
+}
+
+export type Step =
+  | { readonly load: string }
+  | { readonly revert: string }
+  /** A command of the guest's shell, and what it must print. */
+  | { readonly run: string; readonly prints: string | RegExp };
+
+const release = "6.1.0-55-cloud-amd64";
+
+/**
+ * Plays the example.
+ *
+ * @throws Error where a step does not do what it must
+ */
+export async function play(
+  example: Example,
+  { print, signal }: { readonly print: (line: string) => void; readonly signal: AbortSignal },
+): Promise<void> {
+  const work = { signal, onProgress: (): void => {} };
+  const kernel = await fetchKernel({ release }, work);
+  const directory = await mkdtemp(join(tmpdir(), "kgraft-example-"));
+  try {
+    const files: { path: string; source: string }[] = [];
+    for (const [name, edits] of Object.entries(example.patches)) {
+      const text = await difference(kernel, edits);
+      await writeFile(join(directory, `${name}.patch`), text);
+      const patch = await build({ kernel, name, patches: [{ name: `${name}.patch`, text }], directory }, work);
+      describe(patch).forEach(print);
+      files.push({ path: `/root/${name}.ko`, source: patch.modulePath });
+    }
+    const modules = example.modules ?? [];
+    await using guest = await bootGuest({ kernel, files, modules, timeoutMs: 300_000, signal });
+    for (const step of example.scenario) await take(guest, step, print);
+    await guest.shutdown();
+  } finally {
+    await rm(directory, { recursive: true, force: true });
+  }
+}
+
+function describe({ manifest, added }: LivePatch): string[] {
+  const names = manifest.functions.map(({ name, object }) => `${name} (${object})`);
+  return [
+    `${manifest.name}.ko replaces ${names.join(", ") || "no function"}`,
+    ...(added.length === 0 ? [] : [`  and brings ${added.join(", ")}`]),
+  ];
+}
+
+async function difference({ sourceDirectory }: KernelTree, edits: readonly Edit[]): Promise<string> {
+  const diffs: string[] = [];
+  for (const [path, ofPath] of Map.groupBy(edits, (edit) => edit.path)) {
+    const original = await readFile(join(sourceDirectory, path), "utf8");
+    let changed = original;
+    for (const { find, replace } of ofPath) {
+      if (!changed.includes(find)) throw new Error(`cannot edit ${path}: it has no ${JSON.stringify(find)}`);
+      changed = changed.replace(find, () => replace);
+    }
+    diffs.push(createTwoFilesPatch(`a/${path}`, `b/${path}`, original, changed));
+  }
+  return diffs.join("");
+}
+
+async function take(guest: Guest, step: Step, print: (line: string) => void): Promise<void> {
+  if ("load" in step) return settle(guest, `insmod /root/${step.load}.ko`, step.load, print);
+  if ("revert" in step) {
+    const { revert: name } = step;
+    return settle(guest, `echo 0 >/sys/kernel/livepatch/${name}/enabled`, name, print, `; rmmod ${name}`);
+  }
+  print(`guest# ${step.run}`);
+  const said = await output(guest, step.run);
+  for (const line of said.split("\n")) print(`       ${line}`);
+  const isRight = typeof step.prints === "string" ? said === step.prints : step.prints.test(said);
+  if (!isRight) throw new Error(`${step.run} printed ${JSON.stringify(said)}, wanted ${String(step.prints)}`);
+}
+
+/** Begins a transition and waits for its end. */
+async function settle(
+  guest: Guest,
+  begin: string,
+  name: string,
+  print: (line: string) => void,
+  end = "",
+): Promise<void> {
+  print(`guest# ${begin}${end}`);
+  const moving = `[ "$(cat /sys/kernel/livepatch/${name}/transition 2>/dev/null)" = 1 ]`;
+  await output(guest, `${begin} || exit 1; while ${moving}; do sleep 0.1; done${end}`);
+}
+
+async function output(guest: Guest, command: string): Promise<string> {
+  const { status, stdout, stderr } = await guest.run(command, { timeoutMs: 60_000 });
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr.trim()}`);
+  return stdout.trim();
+}
