@@ -51,8 +51,11 @@ export async function play(
     for (const [name, edits] of Object.entries(example.patches)) {
       const text = await difference(kernel, edits);
       await writeFile(join(directory, `${name}.patch`), text);
-      const patch = await build({ kernel, name, patches: [{ name: `${name}.patch`, text }], directory }, work);
-      describe(patch).forEach(print);
+      const patch = await build(
+        { kernel, name, patches: [{ name: `${name}.patch`, text }], directory },
+        work,
+      );
+      for (const line of describe(patch)) print(line);
       files.push({ path: `/root/${name}.ko`, source: patch.modulePath });
     }
     const modules = example.modules ?? [];
@@ -94,7 +97,7 @@ async function take(guest: Guest, step: Step, print: (line: string) => void): Pr
   }
   print(`guest# ${step.run}`);
   const said = await output(guest, step.run);
-  for (const line of said.split("\n")) print(`       ${line}`);
+  if (said !== "") for (const line of said.split("\n")) print(`       ${line}`);
   const isRight = typeof step.prints === "string" ? said === step.prints : step.prints.test(said);
   if (!isRight) throw new Error(`${step.run} printed ${JSON.stringify(said)}, wanted ${String(step.prints)}`);
 }

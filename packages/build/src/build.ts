@@ -7,6 +7,7 @@ import { BadChange, ChangeRefused, NoFunctionalChange, type UnitReason } from ".
 import { manifestOf } from "./manifest.ts";
 import { glueObject } from "./module/glue.ts";
 import { allOrNone } from "./limit.ts";
+import { isCallbackSection } from "./module/declarations.ts";
 import { linkModule } from "./module/link.ts";
 import { openChange } from "./opened-change.ts";
 import { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
@@ -114,7 +115,9 @@ function carriedOf(
   const refused = deltas.flatMap((delta) => (delta.kind === "refused" ? delta.reasons : []));
   if (change.reasons.length + refused.length > 0) throw new ChangeRefused([...change.reasons, ...refused]);
   const carried = deltas.filter((delta) => delta.kind === "patched");
-  if (carried.some(({ functions }) => functions.length > 0)) return carried;
+  // A change may consist of callbacks alone: then the data that they convert is what it is about.
+  const hasCallbacks = ({ object }: PatchedDelta): boolean => object.sections.some(isCallbackSection);
+  if (carried.some((delta) => delta.functions.length > 0 || hasCallbacks(delta))) return carried;
   throw new NoFunctionalChange(tree.release, [...new Set(deltas.map(({ unit }) => unit))]);
 }
 

@@ -76,7 +76,8 @@ async function moduleOfObjects(kernel: KernelTree, directory: string): Promise<s
       name,
       glue: await glueObject(kernel, signal),
       deltas: [{ object, livepatchReferences: new Map() }],
-      patched: [{ name: "vmlinux", functions: patched }],
+      patched: [{ name: "vmlinux", functions: patched, callbacks: new Map() }],
+      states: [],
     },
     new ShippedKernel(kernel, new Map()),
   );

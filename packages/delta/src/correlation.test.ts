@@ -37,6 +37,10 @@ describe("computeDelta() point 7, names without identity", () => {
       "__UNIQUE_ID_ddebugN",
       'static long __UNIQUE_ID_ddebug12 section("__dyndbg") = 5; keep(&__UNIQUE_ID_ddebug12);',
     ],
+    [
+      "___tp_str.N",
+      'static const char *___tp_str used section("__tracepoint_str") = "text"; keep(&___tp_str);',
+    ],
     ["descriptor.N", 'static long descriptor section("__dyndbg") = 5; keep(&descriptor);'],
   ];
 

@@ -101,13 +101,10 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
   if (unsplit.length > 0) return { kind: "refused", reasons: unsplit };
 
   // 4. Select what the patch carries, and write it as an object.
-  const selection = new Selection(
-    after,
-    specialAfter,
-    correlation,
-    comparison,
-    [...declared, ...[...changed, ...carriedByCallers, ...added].flatMap(({ parts }) => parts)],
-  );
+  const selection = new Selection(after, specialAfter, correlation, comparison, [
+    ...declared,
+    ...[...changed, ...carriedByCallers, ...added].flatMap(({ parts }) => parts),
+  ]);
   const output = new Output(
     patched.name,
     after,

@@ -42,11 +42,14 @@ export function isLiteralName(name: string): boolean {
 /**
  * Writable statics that a macro puts at one place of the code: once-flags, rate limits, lock classes, descriptors of
  * debug messages. A new copy starts from its initial value: at worst a warning is printed once more.
- * `_rs.26` of WARN_RATELIMIT() in ext4_mb_load_buddy_gfp(), `__key.22` of mutex_init().
+ * `_rs.26` of WARN_RATELIMIT() in ext4_mb_load_buddy_gfp(), `__key.22` of mutex_init(), `___tp_str.38` of
+ * tracepoint_string() in rcu_gp_init().
  */
 export function isSiteStatic(name: string, section: string): boolean {
   // An author may call a variable `descriptor` too; the macro's lies in a section of its own.
   if (section === "__dyndbg") return /^(descriptor|__UNIQUE_ID_ddebug\d+)(\.\d+)?$/.test(name);
+  if (section === "__tracepoint_str" || section === "__trace_printk_fmt")
+    return /^(___tp_str|trace_printk_fmt)\.\d+$/.test(name);
   return /^(__warned|__already_done|__already_printed|__print_once|__key|_rs)\.\d+$/.test(name);
 }
 

@@ -59,7 +59,8 @@ export function isCode(section: ObjectSection): boolean {
 
 /**
  * Sections that hold code, variables, constants and strings, whatever attribute chose them. Descriptors of debug
- * messages (`__dyndbg`) are among them: a live patch is a module, and a module brings its own.
+ * messages (`__dyndbg`) and strings for tools that read traces are among them: a live patch is a module, and a module
+ * brings its own.
  */
 export function isStorage(section: ObjectSection): boolean {
   return (

@@ -2,6 +2,7 @@
 import type { ElfObject } from "@kgraft/elf";
 import type { ShippedKernel } from "../shipped/shipped-kernel.ts";
 import type { PatchedDelta } from "../unit.ts";
+import { callbacksOf, statesOf } from "./declarations.ts";
 import { finishModule, joinModule } from "./module.ts";
 import { runObjtool } from "./objtool.ts";
 
@@ -15,7 +16,7 @@ export interface LinkRequest {
 /**
  * Links the module: joined, treated by objtool where the kernel wants it, with the livepatch core's symbols.
  *
- * @throws {ChangeRefused} when a name leads nowhere
+ * @throws {ChangeRefused} when a name leads nowhere, or the author's declarations contradict each other
  * @throws {ShippedKernelUnfit} when objtool cannot follow the code
  */
 export async function linkModule(
@@ -27,8 +28,10 @@ export async function linkModule(
     ([object, ofObject]) => ({
       name: object,
       functions: ofObject.flatMap(({ functions }) => functions),
+      callbacks: callbacksOf(ofObject),
     }),
   );
-  const joined = joinModule({ name, glue, deltas, patched }, kernel);
+  const states = statesOf(deltas, kernel.layouts);
+  const joined = joinModule({ name, glue, deltas, patched, states }, kernel);
   return finishModule(await runObjtool(kernel.tree, joined, signal));
 }

@@ -19,6 +19,7 @@ import {
 import { ChangeRefused, type UnitReason } from "../errors.ts";
 import type { ExportedSymbol } from "../shipped/exports.ts";
 import type { ShippedKernel } from "../shipped/shipped-kernel.ts";
+import type { State } from "./declarations.ts";
 import { patchData, type PatchedObject, unfinishedDataSection } from "./patch-data.ts";
 
 export interface ModuleParts {
@@ -30,6 +31,7 @@ export interface ModuleParts {
     readonly livepatchReferences: ReadonlyMap<ObjectSymbol, LivepatchReference>;
   }[];
   readonly patched: readonly PatchedObject[];
+  readonly states: readonly State[];
 }
 
 /** A module that lacks its last step, so that tools which know nothing of livepatch symbols can read it. */
@@ -47,8 +49,9 @@ export interface JoinedModule {
 export function joinModule(parts: ModuleParts, kernel: ShippedKernel): JoinedModule {
   // 1. Join glue, deltas and data, following the symbols that only the livepatch core can resolve.
   const { machine, flags } = parts.glue;
-  const patched = parts.patched.filter(({ functions }) => functions.length > 0);
-  const data = patchData(patched, kernel.layouts, { machine, flags, replace: true });
+  const patched = parts.patched.filter(({ functions, callbacks }) => functions.length + callbacks.size > 0);
+  const { states } = parts;
+  const data = patchData(patched, kernel.layouts, { machine, flags, replace: true, states });
   const given = new Map(parts.deltas.flatMap(({ livepatchReferences }) => [...livepatchReferences]));
   const objects = [parts.glue, ...parts.deltas.map((delta) => delta.object), data];
   const object = mergeObjects(`${parts.name}.ko`, objects);

@@ -20,11 +20,14 @@ import {
 } from "@kgraft/elf";
 import type { StructLayout } from "@kgraft/kernel";
 import { ShippedKernelUnfit } from "../errors.ts";
+import type { Callback, CallbackKind, State } from "./declarations.ts";
 
 export interface PatchedObject {
   /** `vmlinux` or a module. */
   readonly name: string;
   readonly functions: readonly ReplacedFunction[];
+  /** Functions of the live patch that run when the object is patched and reverted. */
+  readonly callbacks: ReadonlyMap<CallbackKind, Callback>;
 }
 
 /**
@@ -44,6 +47,7 @@ export interface PatchDataOptions {
   readonly flags: number;
   /** Whether the patch replaces all that are in force: how cumulative patches follow each other. */
   readonly replace: boolean;
+  readonly states: readonly State[];
 }
 
 /** An object that defines `kgraft_patch`; its relocations name the symbols of the replacements. */
@@ -53,25 +57,35 @@ export function patchData(
   options: PatchDataOptions,
 ): ElfObject {
   const writer = new DataWriter(layouts, pointerTypes[options.machine] ?? 0);
-  const arrays = objects.map(({ name, functions }) => {
+  const arrays = objects.map(({ name, functions, callbacks }) => {
     const array = writer.array("klp_func", functions.length);
     functions.forEach((replaced, index) => {
       array.pointTo(index, "old_name", writer.text(replaced.name));
       array.point(index, "new_func", replaced.symbol, 0);
-      array.number(index, "old_sympos", replaced.sympos);
+      array.number(index, "old_sympos", BigInt(replaced.sympos));
     });
-    return { name, array };
+    return { name, callbacks, array };
   });
   const table = writer.array("klp_object", objects.length);
-  arrays.forEach(({ name, array }, index) => {
+  arrays.forEach(({ name, callbacks, array }, index) => {
     // A null name stands for vmlinux.
     if (name !== "vmlinux") table.pointTo(index, "name", writer.text(name));
     table.pointTo(index, "funcs", array.offset);
+    for (const [kind, { symbol: callback, addend }] of callbacks)
+      table.pointInner(index, ["callbacks", "klp_callbacks", kind], callback, addend);
   });
   const patch = writer.array("klp_patch", 1);
   patch.point(0, "mod", writer.outside("__this_module"), 0);
   patch.pointTo(0, "objs", table.offset);
   if (options.replace) patch.flag(0, "replace");
+  if (options.states.length > 0) {
+    const states = writer.array("klp_state", options.states.length);
+    options.states.forEach(({ id, version }, index) => {
+      states.number(index, "id", id);
+      states.number(index, "version", BigInt(version));
+    });
+    patch.pointTo(0, "states", states.offset);
+  }
   return writer.finish("kgraft_patch", patch.offset, options);
 }
 
@@ -80,7 +94,15 @@ interface StructArray {
   point(index: number, member: string, symbol: ObjectSymbol, addend: number): void;
   /** A pointer to another place of this data. */
   pointTo(index: number, member: string, offset: number): void;
-  number(index: number, member: string, value: number): void;
+  /** A pointer in a structure that is a member of this one: the member, its type, and what lies in that. */
+  pointInner(
+    index: number,
+    path: readonly [member: string, type: string, inner: string],
+    symbol: ObjectSymbol,
+    addend: number,
+  ): void;
+  /** A number of the member's own size. */
+  number(index: number, member: string, value: bigint): void;
   flag(index: number, member: string): void;
 }
 
@@ -128,8 +150,18 @@ class DataWriter {
       offset,
       point,
       pointTo: (index, member, place) => point(index, member, this.#start, place),
-      number: (index, member, value) =>
-        new DataView(this.#section.data.buffer).setBigUint64(at(index, member), BigInt(value), true),
+      pointInner: (index, [member, type, inner], to, addend) => {
+        const within = this.#layout(type).members.get(inner);
+        if (within === undefined) throw unfit(`struct ${type} has no member ${inner}`);
+        const place = at(index, member) + within.offsetBits / 8;
+        this.#relocations.push({ offset: place, type: this.#pointerType, symbol: to, addend });
+      },
+      number: (index, member, value) => {
+        const view = new DataView(this.#section.data.buffer);
+        if (layout.members.get(member)?.sizeBits === 32)
+          view.setUint32(at(index, member), Number(value), true);
+        else view.setBigUint64(at(index, member), value, true);
+      },
       flag: (index, member) => {
         this.#section.data[at(index, member)] = 1;
       },

@@ -23,7 +23,14 @@ export interface ShippedObject {
 }
 
 /** Structures of the livepatch core that the module's data is written in. */
-const livepatchTypes: readonly string[] = ["klp_func", "klp_object", "klp_patch", "module"];
+const livepatchTypes: readonly string[] = [
+  "klp_callbacks",
+  "klp_func",
+  "klp_object",
+  "klp_patch",
+  "klp_state",
+  "module",
+];
 
 export class ShippedKernel {
   readonly tree: KernelTree;

@@ -1,4 +1,5 @@
 /** The kernel's source as the change leaves it, ready to be compiled. */
+import { readFileSync } from "node:fs";
 import { keepLineNumbers } from "./line-numbers.ts";
 import type { SourceChange } from "./change.ts";
 import { makeShadowTree, type ShadowTree } from "./shadow-tree.ts";
@@ -35,11 +36,13 @@ export function keptTree(tree: string, change: SourceChange): LazyTree {
 
 /** Structures as they were; and no inline function of a header stands in the way that needs what is new of them. */
 function keeping({ texts }: SourceChange): Edit {
-  const members = new Set(
-    [...texts.values()].flatMap(({ original, patched }) =>
-      original === undefined ? [] : [...touchedMembers(original, patched)],
-    ),
-  );
+  const members = new Map<string, string[]>();
+  for (const [path, { original, patched }] of texts) {
+    // What a C file defines no header uses.
+    if (original === undefined || !path.endsWith(".h")) continue;
+    for (const [name, structures] of touchedMembers(original, patched))
+      members.set(name, [...(members.get(name) ?? []), ...structures]);
+  }
   return (original, patched, path) => {
     const kept = keepStructures(original, patched, touchedMembers(original, patched));
     return path.endsWith(".h") ? withoutBodies(kept, members) : kept;
@@ -48,11 +51,23 @@ function keeping({ texts }: SourceChange): Edit {
 
 type Edit = (original: string, patched: string, path: string) => string;
 
+/** The authors' header, in the place that `#include <linux/kgraft.h>` means. */
+const authorsHeader = {
+  path: "include/linux/kgraft.h",
+  include: /^\s*#\s*include\s*<linux\/kgraft\.h>/m,
+  text: readFileSync(new URL("../../include/linux/kgraft.h", import.meta.url), "utf8"),
+} as const;
+
 function textsOf(change: SourceChange, edit: Edit): Map<string, string> {
-  return new Map(
-    [...change.texts].map(([path, { original, patched }]) => [
-      path,
-      original === undefined ? patched : keepLineNumbers(original, edit(original, patched, path)),
-    ]),
-  );
+  const isIncluded = [...change.texts.values()].some(({ patched }) => authorsHeader.include.test(patched));
+  return new Map([
+    ...(isIncluded ? [[authorsHeader.path, authorsHeader.text] as const] : []),
+    ...[...change.texts].map(
+      ([path, { original, patched }]) =>
+        [
+          path,
+          original === undefined ? patched : keepLineNumbers(original, edit(original, patched, path)),
+        ] as const,
+    ),
+  ]);
 }

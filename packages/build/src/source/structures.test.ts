@@ -67,25 +67,32 @@ test.each<[was: string, is: string, touched: readonly string[]]>([
   ["int (*call)(int);", "int (*call)(int, int); struct s __rcu *next;", ["call", "next"]],
   ["int gone; struct other in;", "struct other   in;", []],
 ])("touchedMembers() of { %s } that becomes { %s }", (was, is, touched) => {
-  expect(touchedMembers(`struct s { ${was} };`, `struct s { ${is} };\nstruct fresh { int x; };`)).toEqual(
-    new Set(touched),
-  );
+  const found = touchedMembers(`struct s { ${was} };`, `struct s { ${is} };\nstruct fresh { int x; };`);
+  expect([...found]).toEqual(touched.map((name) => [name, ["struct s"]]));
 });
 
 test("keepStructures() hides members that became something else", () => {
   const kept = keepStructures(
     "struct s { u8 weight; int x; };",
     "struct s { u16 weight; int x; };",
-    new Set(["weight"]),
+    new Map([["weight", ["struct s"]]]),
   );
   expect(kept).toBe("struct s { u8 kgraft_was_weight; int x; };");
 });
 
 test("withoutBodies() takes the bodies of functions that touch such a member, and no line", () => {
-  const without = withoutBodies(header, new Set(["added"]));
+  const without = withoutBodies(header, new Map([["added", ["struct s"]]]));
   expect(without.split("\n")).toHaveLength(header.split("\n").length);
   expect(without).toMatch(/get\(struct s \*s\)\n\{ extern void kgraft_needs_new_member/);
   expect(without).not.toContain("return s->added");
   expect(without).toContain("{ return s->old; } /* s->added */\n#define ADDED(s) ((s)->added)");
-  expect(withoutBodies(header, new Set(["absent"]))).toBe(header);
+  expect(
+    withoutBodies(
+      header,
+      new Map([
+        ["absent", ["struct s"]],
+        ["added", ["struct other"]],
+      ]),
+    ),
+  ).toBe(header);
 });

@@ -23,7 +23,7 @@ export const hiddenPrefix = "kgraft_was_";
 export function keepStructures(
   original: string,
   patched: string,
-  hidden: ReadonlySet<string> = new Set(),
+  hidden: ReadonlyMap<string, unknown> = new Map(),
 ): string {
   const before = Map.groupBy(definitions(original), ({ name }) => name);
   const after = Map.groupBy(definitions(patched), ({ name }) => name);
@@ -43,16 +43,20 @@ export function keepStructures(
     }, patched);
 }
 
-/** Members that code may not touch where the structures stay as they were: new ones, and those of another type. */
-export function touchedMembers(original: string, patched: string): Set<string> {
+/**
+ * Members that code may not touch where the structures stay as they were: new ones, and those of another type. Each
+ * with the structures that it is a member of.
+ */
+export function touchedMembers(original: string, patched: string): Map<string, string[]> {
   const was = Map.groupBy(definitions(original), ({ name }) => name);
-  const touched = new Set<string>();
+  const touched = new Map<string, string[]>();
   for (const definition of definitions(patched)) {
     const before = (was.get(definition.name) ?? []).map((one) => declarations(original, one));
     // A structure that is new altogether is the change's own affair.
     if (before.length === 0) continue;
     for (const [name, declaration] of declarations(patched, definition)) {
-      if (!before.some((one) => one.get(name) === declaration)) touched.add(name);
+      if (!before.some((one) => one.get(name) === declaration))
+        touched.set(name, [...(touched.get(name) ?? []), definition.name]);
     }
   }
   return touched;
@@ -91,11 +95,19 @@ export const unkeptSymbol = "kgraft_needs_new_member";
  * The header with the bodies of the functions that touch such a member replaced by one call, of what nobody defines:
  * units that do not use such a function compile as if it were not there, and in others the call shows that they do.
  */
-export function withoutBodies(header: string, members: ReadonlySet<string>): string {
+export function withoutBodies(header: string, members: ReadonlyMap<string, readonly string[]>): string {
+  const own = new Set(definitions(header).map(({ name }) => name));
+  const isTouched = (name: string, about: string): boolean =>
+    members.get(name)?.some(
+      (structure) =>
+        // `sk_use_task_frag` is a member of one structure, `lock` of many: the function must be about the right one.
+        name.includes("_") || own.has(structure) || new RegExp(`\\b${structure}\\b`).test(about),
+    ) === true;
   return functionBodies(header)
     .filter(({ start, end }) => {
+      const about = header.slice(header.lastIndexOf("\n\n", start) + 1, end);
       const touched = header.slice(start, end).matchAll(/(?:->|\.)\s*(\w+)/g);
-      return [...touched].some(([, name]) => members.has(name ?? ""));
+      return [...touched].some(([, name = ""]) => isTouched(name, about));
     })
     .toReversed()
     .reduce((text, { start, end }) => {
