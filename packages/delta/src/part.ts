@@ -65,9 +65,10 @@ export function isCode(section: ObjectSection): boolean {
 export function isStorage(section: ObjectSection): boolean {
   return (
     isCode(section) ||
-    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr|kgraft)|^__(bss|dyndbg)/.test(
+    /^\.(data|rodata|bss|ref\.data|(init|exit|meminit|memexit)\.(data|rodata)|altinstr|kgraft)/.test(
       section.name,
-    )
+    ) ||
+    /^__(bss|dyndbg|tracepoint_str|trace_printk_fmt)/.test(section.name)
   );
 }
 
