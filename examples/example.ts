@@ -2,13 +2,13 @@
  * Runs an example: makes the source change, builds the live patch, boots the kernel, and plays the scenario in the
  * guest, showing each command with what it prints.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { build, type LivePatch } from "@kgraft/build";
 import { fetchKernel, type KernelTree } from "@kgraft/kernel";
 import { bootGuest, type Guest } from "@kgraft/lab";
-import { createTwoFilesPatch } from "diff";
 
 /** One text of the kernel's source and what stands there instead. The rest of the source stays the distribution's. */
 export interface Edit {
@@ -49,8 +49,7 @@ export async function play(
   try {
     const files: { path: string; source: string }[] = [];
     for (const [name, edits] of Object.entries(example.patches)) {
-      const text = await difference(kernel, edits);
-      await writeFile(join(directory, `${name}.patch`), text);
+      const text = await difference(kernel, edits, join(directory, "source"));
       const patch = await build(
         { kernel, name, patches: [{ name: `${name}.patch`, text }], directory },
         work,
@@ -75,8 +74,13 @@ function describe({ manifest, added }: LivePatch): string[] {
   ];
 }
 
-async function difference({ sourceDirectory }: KernelTree, edits: readonly Edit[]): Promise<string> {
-  const diffs: string[] = [];
+/** Edits copies of the files, and compares: what an author does with an editor and diff(1). */
+async function difference(
+  { sourceDirectory }: KernelTree,
+  edits: readonly Edit[],
+  scratch: string,
+): Promise<string> {
+  await rm(scratch, { recursive: true, force: true });
   for (const [path, ofPath] of Map.groupBy(edits, (edit) => edit.path)) {
     const original = await readFile(join(sourceDirectory, path), "utf8");
     let changed = original;
@@ -84,9 +88,12 @@ async function difference({ sourceDirectory }: KernelTree, edits: readonly Edit[
       if (!changed.includes(find)) throw new Error(`cannot edit ${path}: it has no ${JSON.stringify(find)}`);
       changed = changed.replace(find, () => replace);
     }
-    diffs.push(createTwoFilesPatch(`a/${path}`, `b/${path}`, original, changed));
+    for (const [side, text] of Object.entries({ a: original, b: changed })) {
+      await mkdir(dirname(join(scratch, side, path)), { recursive: true });
+      await writeFile(join(scratch, side, path), text);
+    }
   }
-  return diffs.join("");
+  return spawnSync("diff", ["-rup", "a", "b"], { cwd: scratch, encoding: "utf8" }).stdout;
 }
 
 async function take(guest: Guest, step: Step, print: (line: string) => void): Promise<void> {

@@ -39,8 +39,8 @@ KGRAFT_POST_UNPATCH(forget_reads);`,
       // A device that goes takes its shadow variable along.
       {
         path,
-        find: "\tdel_gendisk(lo->lo_disk);",
-        replace: "\tklp_shadow_free(lo, READS, NULL);\n\tdel_gendisk(lo->lo_disk);",
+        find: "\tmutex_destroy(&lo->lo_mutex);\n\tkfree(lo);",
+        replace: "\tmutex_destroy(&lo->lo_mutex);\n\tklp_shadow_free(lo, READS, NULL);\n\tkfree(lo);",
       },
     ],
   },

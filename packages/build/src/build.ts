@@ -116,8 +116,10 @@ function carriedOf(
   if (change.reasons.length + refused.length > 0) throw new ChangeRefused([...change.reasons, ...refused]);
   const carried = deltas.filter((delta) => delta.kind === "patched");
   // A change may consist of callbacks alone: then the data that they convert is what it is about.
-  const hasCallbacks = ({ object }: PatchedDelta): boolean => object.sections.some(isCallbackSection);
-  if (carried.some((delta) => delta.functions.length > 0 || hasCallbacks(delta))) return carried;
+  if (
+    carried.some(({ functions, object }) => functions.length > 0 || object.sections.some(isCallbackSection))
+  )
+    return carried;
   throw new NoFunctionalChange(tree.release, [...new Set(deltas.map(({ unit }) => unit))]);
 }
 
