@@ -39,12 +39,15 @@ export type PartKind =
   | "nameless";
 
 /**
- * Sections that are not in the running kernel: debug data, notes, what the linker throws away. The kernel unwinds by
- * tables of its own, and is compiled without DWARF's (`.eh_frame`).
+ * Sections that are not in the running kernel: debug data, notes, what the linker throws away (DISCARDS in
+ * include/asm-generic/vmlinux.lds.h). The kernel unwinds by tables of its own, and is compiled without DWARF's
+ * (`.eh_frame`).
  */
 export function isIgnored(section: ObjectSection): boolean {
   return (
-    (section.flags & SHF_ALLOC) === 0 || /^\.(discard|note|comment|llvm_addrsig|eh_frame)/.test(section.name)
+    (section.flags & SHF_ALLOC) === 0 ||
+    /^\.(discard|note|comment|llvm_addrsig|eh_frame|export_symbol|no_trim_symbol)/.test(section.name) ||
+    section.name === "__tracepoint_check"
   );
 }
 

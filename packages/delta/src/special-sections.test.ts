@@ -325,6 +325,17 @@ describe("computeDelta() point 11, sections chosen by attributes", () => {
     });
   });
 
+  test.each(["__tracepoint_check", ".export_symbol", ".no_trim_symbol", ".eh_frame", ".note.linux"])(
+    "%s: the linker throws it away, and nothing of it counts",
+    (section) => {
+      const source = (more: string): string => `
+        ${more === "" ? "" : `used static const char name[] section("${section}") = "${more}";`}
+        int user(int x) { return value(x); }`;
+      expect(deltaOf(source("one"), source("other"))).toEqual({ kind: "unchanged" });
+      expect(deltaOf(source(""), source("new"))).toEqual({ kind: "unchanged" });
+    },
+  );
+
   test(".init*: a changed one is refused, one that only moved is none", () => {
     const source = (n: number, more: string): string => `
       static int settings section(".init.data") = 4;

@@ -146,6 +146,17 @@ describe("mergeObjects()", () => {
     expect(sorted).toEqual(wanted);
   });
 
+  test("puts instructions that do nothing between functions, as ld does", () => {
+    const unit = (name: string): Uint8Array =>
+      compile(`__attribute__((aligned(16))) int ${name}(int x) { return x + 1; }`, "-c");
+    const merged = mergeObjects("merged.o", [read(unit("one")), read(unit("two"))]);
+    const text = sectionNamed(merged, ".text");
+    const [one, two] = ["one", "two"].map((name) => merged.symbols.find((symbol) => symbol.name === name));
+    const gap = [...(text?.data.subarray(one!.sizeBytes, two!.value) ?? [])]; // both are defined
+    expect(gap.length).toBeGreaterThan(0);
+    expect(new Set(gap)).toEqual(new Set([0x90]));
+  });
+
   test("refuses two definitions of one symbol", () => {
     expect(() => mergeObjects("merged.o", [read(object), read(object)])).toThrow(
       "cannot join objects into merged.o: symbol visible is defined twice, wanted once",

@@ -4,9 +4,20 @@
  * no resolution of undefined symbols beyond the objects given.
  * Source: System V ABI, chapter 4, "Relocatable Fields"; ld(1), option -r.
  */
-import { SHT_NOBITS, STB_GLOBAL, STB_LOCAL, STB_WEAK, STT_SECTION } from "./constants.ts";
+import {
+  EM_X86_64,
+  SHF_EXECINSTR,
+  SHT_NOBITS,
+  STB_GLOBAL,
+  STB_LOCAL,
+  STB_WEAK,
+  STT_SECTION,
+} from "./constants.ts";
 import { ElfFormatError } from "./errors.ts";
 import type { ElfObject, ObjectRelocation, ObjectSection, ObjectSymbol } from "./object.ts";
+
+/** An instruction of one byte that does nothing, to stand between functions. */
+const noOperation: Readonly<Record<number, number>> = { [EM_X86_64]: 0x90 };
 
 interface Placed {
   readonly into: ObjectSection;
@@ -78,6 +89,9 @@ function place(merged: ElfObject, byKind: Map<string, ObjectSection>, section: O
   if (known.type !== SHT_NOBITS) {
     const data = new Uint8Array(known.sizeBytes);
     data.set(known.data);
+    // Whoever decodes the section from its start (objtool) must come upon the next function's first byte.
+    if ((known.flags & SHF_EXECINSTR) !== 0)
+      data.fill(noOperation[merged.machine] ?? 0, known.data.length, atBytes);
     data.set(section.data, atBytes);
     known.data = data;
   }
