@@ -9,6 +9,7 @@ import { glueObject } from "./module/glue.ts";
 import { allOrNone } from "./limit.ts";
 import { isCallbackSection } from "./module/declarations.ts";
 import { linkModule } from "./module/link.ts";
+import { checkSigningKey, type SigningKey, signModule } from "./module/sign.ts";
 import { openChange } from "./opened-change.ts";
 import { type PatchFile, readChange, type SourceChange } from "./source/change.ts";
 import type { AffectedUnit } from "./source/units.ts";
@@ -22,6 +23,8 @@ export interface BuildRequest {
   readonly name?: string;
   /** What the change repairs, for the manifest. */
   readonly fixes?: Manifest["fixes"];
+  /** What the module is signed with; not signed when absent. */
+  readonly signingKey?: SigningKey;
   /** Where NAME.ko and NAME.json go. */
   readonly directory: string;
 }
@@ -45,6 +48,7 @@ export interface LivePatch {
  *
  * @throws {BadChange} when the diffs are none, do not apply, or touch nothing that is compiled
  * @throws {ChangeRefused} with every reason why the change cannot be carried
+ * @throws {SigningFailed} when key and certificate are not such as to sign with
  * @throws {NoFunctionalChange} when no function does anything else than before
  */
 export async function build(
@@ -53,6 +57,8 @@ export async function build(
 ): Promise<LivePatch> {
   const { kernel: tree, patches } = request;
   const name = patchName(request);
+  const { signingKey } = request;
+  if (signingKey !== undefined) await checkSigningKey(signingKey);
 
   // 1. What the change is, file by file.
   onProgress({ stage: "read", message: patches.map((patch) => patch.name).join(", ") });
@@ -84,7 +90,8 @@ export async function build(
 
   // 5. One module of it all.
   onProgress({ stage: "link", message: `${name}.ko` });
-  const bytes = await linkModule(opened.kernel, { name, glue, deltas: carried }, signal);
+  const unsigned = await linkModule(opened.kernel, { name, glue, deltas: carried }, signal);
+  const bytes = signingKey === undefined ? unsigned : await signModule(tree, unsigned, signingKey, signal);
 
   // 6. The module and its manifest, whole or not at all.
   signal.throwIfAborted();

@@ -27,6 +27,17 @@ export class NoFunctionalChange extends Error {
   }
 }
 
+/** A live patch cannot be signed with the key and the certificate that were given. */
+export class SigningFailed extends Error {
+  override readonly name = "SigningFailed";
+  readonly hint: string;
+
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
 /** The change does not fit the kernel's source, or is none. */
 export class BadChange extends Error {
   override readonly name = "BadChange";

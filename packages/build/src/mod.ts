@@ -9,12 +9,14 @@ export {
   ChangeRefused,
   NoFunctionalChange,
   ShippedKernelUnfit,
+  SigningFailed,
   type UnitReason,
 } from "./errors.ts";
 export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
 export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
 export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";
 export { linkModule, type LinkRequest } from "./module/link.ts";
+export { type SigningHash, signingHashes, type SigningKey } from "./module/sign.ts";
 export { glueObject } from "./module/glue.ts";
 export { manifestOf, type ManifestRequest } from "./manifest.ts";
 export { openChange, type OpenedChange } from "./opened-change.ts";

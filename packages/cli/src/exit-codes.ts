@@ -29,6 +29,7 @@ export const exitCodes: readonly ExitCode[] = [
       "GuestSetupFailed",
       "ModuleUnfit",
       "ShippedKernelUnfit",
+      "SigningFailed",
       "UnitNotCompiled",
       "UnknownRelease",
       "VersionNotCarried",
@@ -41,6 +42,7 @@ export const exitCodes: readonly ExitCode[] = [
     errors: [
       "BusyboxMissing",
       "CompilerMismatch",
+      "FirmwareMissing",
       "InstallFailed",
       "KernelModuleMissing",
       "KernelNotPrepared",

@@ -6,6 +6,12 @@ export class QemuMissing extends Error {
   readonly hint = "apt-get install qemu-system-x86";
 }
 
+/** UEFI firmware is not installed, or is not such as is known. */
+export class FirmwareMissing extends Error {
+  override readonly name = "FirmwareMissing";
+  readonly hint = "apt-get install ovmf";
+}
+
 /** A static busybox, the guest's userland, is not installed. */
 export class BusyboxMissing extends Error {
   override readonly name = "BusyboxMissing";

@@ -8,6 +8,7 @@
 import { readConsole, type ConsoleLog } from "./console.ts";
 import { GuestCommandTimedOut, GuestLost, GuestPanicked, GuestSetupFailed, GuestTimedOut } from "./errors.ts";
 import { makeDisk } from "./disk.ts";
+import { makeFirmware } from "./firmware.ts";
 import { buildInitramfs } from "./initramfs.ts";
 import type { KernelOops } from "./oops.ts";
 import type { GuestOptions, OnOutput } from "./options.ts";
@@ -218,13 +219,22 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   const archive = await buildInitramfs(options);
   using initramfs = unnamedFile((descriptor) => writeAll(descriptor, archive));
   using disk = await makeDisk(options);
+  const { trustedCertificates: trusted = [] } = options;
+  const firmware = trusted.length === 0 ? undefined : await makeFirmware(trusted);
+  using variables = firmware && unnamedFile((descriptor) => writeAll(descriptor, firmware.variables));
   // 2. The daemon behind the shared directory.
   const share = options.share === undefined ? undefined : await startShare(options.share, options.signal);
   let life: Life | undefined;
   try {
     // 3. The machine.
     options.signal?.throwIfAborted();
-    const machine = startQemu(program, options, { initramfs, disk, share: share?.connection });
+    const machine = startQemu(program, options, {
+      initramfs,
+      disk,
+      share: share?.connection,
+      firmware,
+      variables,
+    });
     share?.connection.destroy();
     life = live(machine, options, share);
     const { console, ended, kill } = life;

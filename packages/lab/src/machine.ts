@@ -18,13 +18,14 @@
  *
  * `panic=-1` restarts at once after a panic and `-no-reboot` makes a restart the end: a panic is seen without delay.
  */
+import type { Firmware } from "./firmware.ts";
 import type { GuestOptions } from "./options.ts";
 
 /** Commands that can run at the same time, one of which is the host's own (stopping others, powering off). */
 export const slotCount = 9;
 
 /** Stdio numbers of the child, beginning after stdin, stdout and stderr. */
-export const stdio = { initramfs: 3, disk: 4, share: 5, console: 6, firstPort: 7 } as const;
+export const stdio = { initramfs: 3, disk: 4, share: 5, variables: 6, console: 7, firstPort: 8 } as const;
 
 const kernelParameters = [
   "console=ttyS0",
@@ -49,7 +50,7 @@ export function transportModules(options: GuestOptions): readonly string[] {
  * Files are handed over as open descriptors of unlinked files and sockets as pairs, so that nothing with a name is
  * left behind however this process ends.
  */
-export function qemuArguments(options: GuestOptions): readonly string[] {
+export function qemuArguments(options: GuestOptions, firmware?: Firmware): readonly string[] {
   const memoryMib = options.memoryMib ?? 512;
   const ports = Array.from({ length: slotCount * 2 }, (_, port) => [
     "-chardev",
@@ -98,5 +99,13 @@ export function qemuArguments(options: GuestOptions): readonly string[] {
     ...ports.flat(),
     ...(options.diskSizeBytes === undefined ? [] : disk),
     ...(options.share === undefined ? [] : share),
+    ...(firmware === undefined
+      ? []
+      : [...flash(0, firmware.code, "on"), ...flash(1, `/proc/self/fd/${stdio.variables}`, "off")]),
   ];
+}
+
+/** Flash with code or variables of the firmware. */
+function flash(unit: number, file: string, readonly: "on" | "off"): readonly string[] {
+  return ["-drive", `if=pflash,unit=${unit},format=raw,readonly=${readonly},file=${file}`];
 }

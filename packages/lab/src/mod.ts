@@ -5,6 +5,7 @@
  */
 export {
   BusyboxMissing,
+  FirmwareMissing,
   GuestBusy,
   GuestCommandTimedOut,
   GuestFileFailed,

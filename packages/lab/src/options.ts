@@ -42,6 +42,11 @@ export interface GuestOptions {
   readonly memoryMib?: number;
   /** 2 where not given. */
   readonly cpus?: number;
+  /**
+   * X.509 certificates, in DER, that the kernel takes into its platform keyring and checks modules by. The guest then
+   * starts through UEFI firmware (OVMF), which takes some seconds.
+   */
+  readonly trustedCertificates?: readonly Uint8Array[];
   /** Put at the end of the kernel command line. */
   readonly kernelParameters?: readonly string[];
   /** Limit for the whole life of the guest. */

@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import type { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
+import type { Firmware } from "./firmware.ts";
 import { qemuArguments, slotCount, stdio } from "./machine.ts";
 import type { GuestOptions } from "./options.ts";
 import type { UnnamedFile } from "./unnamed-file.ts";
@@ -27,6 +28,9 @@ export interface Handed {
   readonly initramfs: UnnamedFile;
   readonly disk: UnnamedFile | undefined;
   readonly share: Socket | undefined;
+  readonly firmware: Firmware | undefined;
+  /** The firmware's variables, where there is firmware. */
+  readonly variables: UnnamedFile | undefined;
 }
 
 const maxStderrLength = 16 * 1024;
@@ -37,8 +41,8 @@ const maxStderrLength = 16 * 1024;
  */
 export function startQemu(program: string, options: GuestOptions, handed: Handed): Machine {
   const sockets = Array.from({ length: 1 + slotCount * 2 }, () => "pipe" as const);
-  const { initramfs, disk, share } = handed;
-  const child = spawn("setpriv", ["--pdeathsig", "KILL", program, ...qemuArguments(options)], {
+  const { initramfs, disk, share, firmware, variables } = handed;
+  const child = spawn("setpriv", ["--pdeathsig", "KILL", program, ...qemuArguments(options, firmware)], {
     detached: true,
     stdio: [
       "ignore",
@@ -47,6 +51,7 @@ export function startQemu(program: string, options: GuestOptions, handed: Handed
       initramfs.descriptor,
       disk?.descriptor ?? "ignore",
       share ?? "ignore",
+      variables?.descriptor ?? "ignore",
       ...sockets,
     ],
   });

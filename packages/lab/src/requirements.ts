@@ -1,5 +1,6 @@
 import { access, constants, open } from "node:fs/promises";
 import { delimiter, join } from "node:path";
+import { findFirmware } from "./firmware.ts";
 import { BusyboxMissing, GuestFileFailed, QemuMissing, ShareFailed } from "./errors.ts";
 
 /** One thing the machine must have, for `kgraft doctor`. */
@@ -111,6 +112,7 @@ export async function checkRequirements(): Promise<readonly Requirement[]> {
     await requirement("QEMU for x86-64", "qemu-system-x86", findQemu),
     await requirement("static busybox, the guest's userland", "busybox-static", findBusybox),
     await requirement("virtiofsd, for directories shared with a guest", "qemu-system-common", findVirtiofsd),
+    await requirement("OVMF, the firmware of guests that trust a certificate", "ovmf", findFirmware),
     await requirement("mke2fs, for ext4 on a guest's disk", "e2fsprogs", findMke2fs),
   ];
 }

@@ -1,7 +1,8 @@
-import { build, type LivePatch } from "@kgraft/build";
+import { build, type LivePatch, type SigningHash, signingHashes, type SigningKey } from "@kgraft/build";
 import { openKernel } from "@kgraft/kernel";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
+import { UsageError } from "../errors.ts";
 import { count, formatBytes, table } from "../format.ts";
 import { readInput } from "../input-file.ts";
 import { parseFix, parsePath, parseText } from "../parameters.ts";
@@ -13,6 +14,9 @@ interface Flags {
   readonly output?: string;
   readonly name?: string;
   readonly fix?: readonly { readonly id: string; readonly title: string }[];
+  readonly signKey?: string;
+  readonly signCert?: string;
+  readonly signHash?: SigningHash;
   readonly json: boolean;
 }
 
@@ -34,6 +38,7 @@ async function run(this: Context, flags: Flags, ...files: string[]): Promise<voi
       directory: flags.output ?? process.cwd(),
       ...(flags.name !== undefined && { name: flags.name }),
       ...(flags.fix !== undefined && { fixes: flags.fix }),
+      ...signingOf(flags),
     },
     { onProgress: progress.onProgress, signal: this.signal },
   );
@@ -44,6 +49,19 @@ async function run(this: Context, flags: Flags, ...files: string[]): Promise<voi
     `${this.style.bold(livePatch.modulePath)} (${formatBytes(livePatch.manifest.module.sizeBytes)})`,
     livePatch.manifestPath,
   ]);
+}
+
+/** @throws UsageError where one of key and certificate is missing */
+function signingOf({ signKey: key, signCert: certificate, signHash: hash }: Flags): {
+  signingKey?: SigningKey;
+} {
+  if (key !== undefined && certificate !== undefined)
+    return { signingKey: { key, certificate, ...(hash !== undefined && { hash }) } };
+  if (key === undefined && certificate === undefined && hash === undefined) return {};
+  throw new UsageError(
+    `option --${key === undefined ? "sign-key" : "sign-cert"} is missing`,
+    "a module is signed with a key and its certificate: --sign-key KEY.pem --sign-cert CERT.pem",
+  );
 }
 
 /** What a live patch replaces, and what was said about it. */
@@ -100,6 +118,27 @@ export const kgraftBuildCommand: Command<Context> = buildCommand<Flags, string[]
         optional: true,
         variadic: true,
       },
+      signKey: {
+        kind: "parsed",
+        parse: parsePath,
+        brief: "Private key to sign the module with; KBUILD_SIGN_PIN has its passphrase",
+        placeholder: "KEY.pem",
+        optional: true,
+      },
+      signCert: {
+        kind: "parsed",
+        parse: parsePath,
+        brief: "Certificate of that key",
+        placeholder: "CERT.pem",
+        optional: true,
+      },
+      signHash: {
+        kind: "enum",
+        values: signingHashes,
+        brief: "What it is hashed by; sha256 if not given",
+        placeholder: "HASH",
+        optional: true,
+      },
       json: jsonFlag,
     },
     aliases: { o: "output" },
@@ -122,6 +161,7 @@ that no live patch can carry is refused with all reasons (exit status 2).
 Examples:
   kgraft diff --from 6.1.192-1 --to 6.1.192-2 > fix.patch
   kgraft build --kernel 6.1.0-55-cloud-amd64 fix.patch -o out --name ext4_fix
+  kgraft build --kernel 6.1.0-55-cloud-amd64 fix.patch --sign-key key.pem --sign-cert cert.pem
   kgraft build --kernel 6.1.0-55-cloud-amd64 a.patch b.patch --fix "CVE-2026-1234=ext4: fix a crash"`,
   },
 });

@@ -1,9 +1,11 @@
+import { X509Certificate } from "node:crypto";
 import { openKernel } from "@kgraft/kernel";
 import { runInGuest } from "@kgraft/lab";
 import { buildCommand, type Command } from "@stricli/core";
 import type { Board } from "../board.ts";
 import { answer, type Context, jsonFlag } from "../context.ts";
-import { UsageError } from "../errors.ts";
+import { FileUnreadable, UsageError } from "../errors.ts";
+import { readInput } from "../input-file.ts";
 import { kgrForGuest } from "../machine/kgr-for-guest.ts";
 import { checkModule } from "../module-check.ts";
 import { parseCount, parsePath, parseSize, parseText, parseTimeMs } from "../parameters.ts";
@@ -12,6 +14,8 @@ interface Flags {
   readonly kernel: string;
   readonly load?: readonly string[];
   readonly share?: string;
+  readonly trust?: readonly string[];
+  readonly parameter?: readonly string[];
   readonly disk?: number;
   readonly timeout?: number;
   readonly memory?: number;
@@ -27,6 +31,7 @@ async function run(this: Context, flags: Flags, ...command: string[]): Promise<v
   }
   const kernel = await openKernel(flags.kernel);
   for (const path of flags.load ?? []) await checkModule(path, kernel.release, this.signal);
+  const trusted = await Promise.all((flags.trust ?? []).map((path) => readCertificate(path, this.signal)));
   const kgr = await kgrForGuest(this);
   const stage = this.board.stage(`Running ${kernel.release} in QEMU`, { fleeting: true });
   const result = await runInGuest({
@@ -37,6 +42,8 @@ async function run(this: Context, flags: Flags, ...command: string[]): Promise<v
     ...(kgr !== undefined && { files: [{ path: "/usr/bin/kgr", source: kgr, mode: 0o755 }] }),
     ...(flags.load !== undefined && { load: flags.load }),
     ...(flags.share !== undefined && { share: flags.share }),
+    ...(flags.parameter !== undefined && { kernelParameters: flags.parameter }),
+    trustedCertificates: trusted,
     ...(flags.disk !== undefined && { diskSizeBytes: flags.disk }),
     ...(flags.memory !== undefined && { memoryMib: Math.floor(flags.memory / 2 ** 20) }),
     ...(flags.cpus !== undefined && { cpus: flags.cpus }),
@@ -50,6 +57,18 @@ async function run(this: Context, flags: Flags, ...command: string[]): Promise<v
   } else if (oops !== null) {
     this.board.close();
     this.board.write(`kgraft: the guest's kernel reported: ${oops.title}\n`, "stderr");
+  }
+}
+
+const certificateHint = "name an X.509 certificate in PEM or DER, as openssl req -x509 makes it";
+
+/** @throws FileUnreadable */
+async function readCertificate(path: string, signal: AbortSignal): Promise<Uint8Array> {
+  const bytes = await readInput(path, { hint: certificateHint, signal });
+  try {
+    return new X509Certificate(bytes).raw;
+  } catch (cause) {
+    throw new FileUnreadable(`cannot read ${path}: it is no certificate`, certificateHint, { cause });
   }
 }
 
@@ -87,6 +106,22 @@ export const labRunCommand: Command<Context> = buildCommand<Flags, string[], Con
         brief: "Directory that the guest sees, live and writable, at /share",
         placeholder: "DIR",
         optional: true,
+      },
+      trust: {
+        kind: "parsed",
+        parse: parsePath,
+        brief: "Certificate by which the kernel checks modules; the guest then starts through UEFI",
+        placeholder: "CERT.pem",
+        optional: true,
+        variadic: true,
+      },
+      parameter: {
+        kind: "parsed",
+        parse: parseText,
+        brief: "Kernel parameter; may be given more than once",
+        placeholder: "WORD",
+        optional: true,
+        variadic: true,
       },
       disk: {
         kind: "parsed",

@@ -1,0 +1,4 @@
+import { describeSpecialSections } from "./special.ts";
+
+describeSpecialSections("trixie");
+describeSpecialSections("sid");

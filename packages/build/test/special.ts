@@ -1,0 +1,214 @@
+/**
+ * Each special section of the kernel in a guest: one live patch whose functions use all of them, loaded into the stock
+ * kernel, and each outcome looked at. And `kgraft delta`'s object, made into a module and loaded.
+ */
+import { existsSync } from "node:fs";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bootGuest, type Guest } from "@kgraft/lab";
+import { bytesSource, readObject } from "@kgraft/elf";
+import { compileUnit, type KernelTree, withElfFile } from "@kgraft/kernel";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { shadowTree } from "../../kernel/test/shadow-tree.ts";
+import { glueObject } from "../src/module/glue.ts";
+import { finishModule, joinModule } from "../src/module/module.ts";
+import { objectDelta, parseSymvers, tableOfImage } from "../src/mod.ts";
+import { ShippedKernel } from "../src/shipped/shipped-kernel.ts";
+import { buildEdits, type Edit, type Suite, testKernel } from "./kernel.ts";
+
+const { signal } = new AbortController();
+
+async function edits(kernel: KernelTree): Promise<readonly Edit[]> {
+  const sleepers = ["kernel/time/sleep_timeout.c", "kernel/time/hrtimer.c"]; // it moved to the first in 6.14
+  const code = await readFile(join(import.meta.dirname, "special.c"), "utf8");
+  return [
+    {
+      path: "fs/proc/version.c",
+      find: "static int version_proc_show(struct seq_file *m, void *v)\n{",
+      replace: `${code}\nstatic int version_proc_show(struct seq_file *m, void *v)\n{\n\tshow_all(m);`,
+    },
+    // A static local that the running kernel has in use: it keeps its value.
+    {
+      path: "fs/drop_caches.c",
+      find: "\t\tif (!stfu) {",
+      replace: '\t\tpr_info("kgraft: the static local is %d\\n", stfu);\n\t\tif (!stfu) {',
+    },
+    // .sched.text: the call of its neighbour has no relocation in the object.
+    {
+      path: sleepers.find((path) => existsSync(join(kernel.sourceDirectory, path)))!, // one is always there
+      find: "\treturn schedule_hrtimeout_range_clock(expires, delta, mode,\n\t\t\t\t\t      CLOCK_MONOTONIC);",
+      replace:
+        '\tpr_info_once("kgraft: a task waits\\n");\n\treturn schedule_hrtimeout_range_clock(expires, delta, mode,\n\t\t\t\t\t      CLOCK_MONOTONIC);',
+    },
+  ];
+}
+
+/** A module of what the engine alone gives for a change of one unit. */
+async function moduleOfObjects(kernel: KernelTree, directory: string): Promise<string> {
+  const unit = "fs/proc/cmdline.c";
+  const root = join(directory, "shadow");
+  const shadow = await shadowTree(kernel.sourceDirectory, root);
+  await shadow.replace(unit, (text) =>
+    text.replace("seq_putc(m, '\\n');", 'seq_puts(m, " of two objects\\n");'),
+  );
+  const [before, after] = await Promise.all(
+    [{}, { root }].map((where) => compileUnit(kernel, { unit, sections: "split", ...where }, { signal })),
+  );
+  const bytesOf = async (path: string): Promise<{ name: string; bytes: Buffer }> => ({
+    name: path,
+    bytes: await readFile(path),
+  });
+  const { bytes, functions } = objectDelta({
+    original: await bytesOf(before!.objectPath), // both were compiled
+    patched: await bytesOf(after!.objectPath),
+    object: "vmlinux",
+    table: withElfFile(kernel.vmlinux, "vmlinux", tableOfImage),
+    exports: parseSymvers(await readFile(kernel.moduleSymvers, "utf8")),
+  });
+  // From the file alone, as whoever links it has it.
+  const object = readObject(bytesSource("out.o", bytes));
+  const patched = functions.map((replaced) => ({
+    ...replaced,
+    symbol: object.symbols.find(({ name }) => name === replaced.name)!, // the object holds what it replaces
+  }));
+  const name = "of_objects";
+  const joined = joinModule(
+    {
+      name,
+      glue: await glueObject(kernel, signal),
+      deltas: [{ object, livepatchReferences: new Map() }],
+      patched: [{ name: "vmlinux", functions: patched, callbacks: new Map() }],
+      states: [],
+    },
+    new ShippedKernel(kernel, new Map()),
+  );
+  const path = join(directory, `${name}.ko`);
+  await writeFile(path, finishModule(joined));
+  return path;
+}
+
+/** Loads them into a guest of the suite's kernel. */
+export function describeSpecialSections(suite: Suite): void {
+  describe(`a live patch with every special section, ${suite}`, () => specialSections(suite));
+}
+
+function specialSections(suite: Suite): void {
+  let directory: string;
+  let guest: Guest;
+  let shown: readonly string[];
+
+  const run = async (command: string): Promise<string> => {
+    const { status, stdout, stderr } = await guest.run(command, { timeoutMs: 60_000 });
+    expect(stderr).toBe("");
+    expect(status).toBe(0);
+    return stdout.trim();
+  };
+  const load = (name: string): Promise<string> => run(`insmod /root/${name}.ko; ${settled(name)}`);
+  const revert = (name: string): Promise<string> =>
+    run(`echo 0 >/sys/kernel/livepatch/${name}/enabled; ${settled(name)}; rmmod ${name}`);
+  const log = (text: string): Promise<string> => run(`dmesg | grep -c '${text}' || true`);
+
+  beforeAll(async () => {
+    const kernel = await testKernel(suite);
+    directory = await mkdtemp(join(tmpdir(), "kgraft-special-"));
+    const special = await buildEdits(kernel, directory, "special", await edits(kernel));
+    const files = [
+      { path: "/root/special.ko", source: special.modulePath },
+      { path: "/root/of_objects.ko", source: await moduleOfObjects(kernel, directory) },
+    ];
+    guest = await bootGuest({ kernel, files, cpus: 1, timeoutMs: 180_000 });
+    await run("echo 4 >/proc/sys/vm/drop_caches");
+    await load("special");
+    shown = (await run("cat /proc/version")).split("\n");
+  });
+
+  afterAll(async () => {
+    await guest.shutdown();
+    await rm(directory, { recursive: true });
+  });
+
+  test.each([
+    ["__ex_table: a fault is handled", "fault: -14 64"],
+    ["__bug_table: a warning returns", "warning: went on"],
+    ["__jump_table: keys of vmlinux and of the patch", "branch: vmlinux off, own off, then on"],
+    [".static_call_sites: calls of vmlinux and of the patch", "call: 1 then 2"],
+    [".altinstructions, .altinstr_aux: what the processor can", "alternative: tsc lm no k6"],
+    [".smp_locks: a locked instruction", "atomic: 1"],
+    ["tables of a switch and of strings", "switch: nought one two three four five many"],
+    [".cold: the unlikely part", "cold: has run"],
+    ["messages", "messages: said"],
+  ])("%s", (_, line) => {
+    expect(shown).toContain(line);
+  });
+
+  test(".data..percpu: variables of vmlinux and of the patch", () => {
+    expect(shown).toContainEqual(expect.stringMatching(/^percpu: 1 times, cpu [01], task cat$/));
+  });
+
+  test("__bug_table: the warning names its file and its function", async () => {
+    expect(await run("dmesg")).toMatch(/WARNING: CPU: \d PID: \d+ at fs\/proc\/version\.c:\d+ show_warning/);
+    expect(await log("a warning of the live patch")).toBe("1");
+  });
+
+  test("__jump_table: a key of vmlinux that is switched while the patch is in force", async () => {
+    await run("echo 1 >/proc/sys/kernel/sched_schedstats");
+    expect(await run("grep branch: /proc/version")).toMatch("vmlinux on");
+    await run("echo 0 >/proc/sys/kernel/sched_schedstats");
+    expect(await run("grep branch: /proc/version")).toMatch("vmlinux off");
+  });
+
+  test("__dyndbg: a debug message that is switched on", async () => {
+    expect(await log("said when asked for")).toBe("0");
+    await run("echo 'module special +p' >/sys/kernel/debug/dynamic_debug/control; cat /proc/version");
+    expect(await log("said when asked for")).toBe("1");
+  });
+
+  test(".data.once: what is said once", async () => {
+    expect(await log("kgraft: said once")).toBe("1");
+  });
+
+  test("__tracepoints: a tracepoint of vmlinux that is switched on", async () => {
+    const trace = "/sys/kernel/debug/tracing";
+    await run(`echo 1 >${trace}/events/sched/sched_kthread_stop_ret/enable; cat /proc/version`);
+    expect(await run(`cat ${trace}/trace`)).toMatch(/sched_kthread_stop_ret: ret=4711/);
+    await run(`echo 0 >${trace}/events/sched/sched_kthread_stop_ret/enable`);
+  });
+
+  test("a static local keeps its value", async () => {
+    expect(await log("drop_caches: 3")).toBe("0");
+    await run("echo 3 >/proc/sys/vm/drop_caches");
+    expect(await log("kgraft: the static local is 4")).toBe("1");
+    expect(await log("drop_caches: 3")).toBe("0");
+  });
+
+  test(".sched.text: a function that calls its neighbour of the same section", async () => {
+    expect(await run("read -t 1 word </dev/zero; sleep 1 | read -t 3 word; echo done")).toBe("done");
+    expect(await log("kgraft: a task waits")).toBe("1");
+  });
+
+  test("everything is as it was after it is reverted", async () => {
+    await revert("special");
+    expect(await run("cat /proc/version")).toMatch(/^Linux version [^\n]+$/);
+    expect(await run("cat /sys/kernel/debug/tracing/enabled_functions")).toBe("");
+    expect(await run("echo 1 >/proc/sys/vm/drop_caches; dmesg | grep -c 'static local'")).toBe("1");
+  });
+
+  test("a module of what kgraft delta writes takes effect and reverts", async () => {
+    await load("of_objects");
+    expect(await run("cat /proc/cmdline")).toMatch(/ of two objects$/);
+    await revert("of_objects");
+    expect(await run("cat /proc/cmdline")).not.toContain("of two objects");
+  });
+
+  test("the only complaints are the warnings that were asked for", () => {
+    const complaints = guest.consoleText.match(/^.*(WARNING:|BUG:|Oops|[Ii]nvalid relocation).*$/gm) ?? [];
+    expect(complaints.length).toBeGreaterThan(0);
+    expect(complaints.filter((line) => !/at fs\/proc\/version\.c:\d+ show_warning/.test(line))).toEqual([]);
+  });
+}
+
+/** A shell command that waits for the end of a transition, one minute at most. */
+function settled(name: string): string {
+  return `n=0; while [ "$(cat /sys/kernel/livepatch/${name}/transition 2>/dev/null)" = 1 ]; do n=$((n+1)); [ $n -lt 600 ] || exit 9; sleep 0.1; done`;
+}
