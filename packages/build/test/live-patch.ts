@@ -9,6 +9,7 @@ import { bootGuest, type Guest } from "@kgraft/lab";
 import type { KernelTree } from "@kgraft/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildEdits, type Edit, type Suite, testKernel } from "./kernel.ts";
+import { settled } from "./settled.ts";
 
 /** One-line changes whose effect can be read from the guest. */
 const changes: Readonly<Record<string, readonly Edit[]>> = {
@@ -178,9 +179,4 @@ function livePatches(suite: Suite): void {
     expect(await run("cat /sys/kernel/debug/tracing/enabled_functions")).toBe("");
     expect(guest.consoleText).not.toMatch(/WARNING|BUG|Oops|invalid|failed to/);
   });
-}
-
-/** A shell command that waits for the end of a transition, one minute at most. */
-function settled(name: string): string {
-  return `n=0; while [ "$(cat /sys/kernel/livepatch/${name}/transition 2>/dev/null)" = 1 ]; do n=$((n+1)); [ $n -lt 600 ] || exit 9; sleep 0.1; done`;
 }
