@@ -208,15 +208,16 @@ export class Output {
 
   #relocations(part: Part, from: Part, fromEntry: boolean): ObjectRelocation[] {
     return this.#patched.references(part).flatMap((reference) => {
-      if (this.#patched.architecture.fieldSizeBytes(reference.relocation.type) === undefined) {
+      const { type, addend } = reference.relocation;
+      const size = this.#patched.architecture.fieldSizeBytes(type);
+      // No place of the kernel is farther than 2 GB from another.
+      if (size === undefined || (size === 4 && Math.abs(addend) > 2 ** 31)) {
         this.reasons.push(unsupportedRelocation(part, from, reference));
       }
       const binding = this.#selection.bind(part, reference, fromEntry);
       if (binding.kind === "original") this.#checkLife(from, binding.original);
       const bound = this.#bound(binding, reference, fromEntry);
-      return bound === undefined
-        ? []
-        : [{ ...bound, offset: reference.offset, type: reference.relocation.type }];
+      return bound === undefined ? [] : [{ ...bound, offset: reference.offset, type }];
     });
   }
 
@@ -358,17 +359,22 @@ export class Output {
 
 function unsupportedRelocation(part: Part, from: Part, { offset, relocation, target }: Reference): Reason {
   const place = `at offset 0x${offset.toString(16)} of ${describe(from)}`;
-  const isJump = !part.section.relocations.includes(relocation);
-  const to = target.kind === "part" ? describe(target.part) : relocation.symbol.name;
+  const reason = { code: "unsupported-relocation", subject: describe(from) } as const;
+  const { symbol, type, addend } = relocation;
+  const to = target.kind === "part" ? describe(target.part) : symbol.name;
+  if (Math.abs(addend) > 2 ** 31)
+    return { ...reason, message: `relocation ${place} leads ${addend} bytes away from ${to}, out of range` };
+  if (part.section.relocations.includes(relocation)) {
+    return {
+      ...reason,
+      message: `relocation type ${type} ${place} is not one that the module loader knows`,
+      hint: "compile the unit with the kernel's own options",
+    };
+  }
   return {
-    code: "unsupported-relocation",
-    subject: describe(from),
-    message: isJump
-      ? `the short jump ${place} leads to ${to} of the same section, further than that once it is in a live patch`
-      : `relocation type ${relocation.type} ${place} is not one that the module loader knows`,
-    hint: isJump
-      ? `change ${to} as well, so that the compiler jumps to it from afar or not at all`
-      : "compile the unit with the kernel's own options",
+    ...reason,
+    message: `the short jump ${place} leads to ${to} of the same section, farther than that once it is in a live patch`,
+    hint: `change ${to} as well, so that the compiler jumps to it from afar or not at all`,
   };
 }
 

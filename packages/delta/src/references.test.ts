@@ -267,6 +267,25 @@ describe("computeDelta() point 14, symbols", () => {
     });
   });
 
+  test.each([
+    ["static becomes global", "static used ", "", true],
+    ["global becomes static", "", "static used ", false],
+    ["global becomes weak", "", "__attribute__((weak)) ", false],
+  ])("whose binding changed (%s) are looked for as the running kernel has them", (_, was, is, local) => {
+    const asked: boolean[] = [];
+    const kernel = kernelTarget({
+      locate: (request) => {
+        asked.push(request.local);
+        return { kind: "found", sympos: 0 };
+      },
+    });
+    const bound = (binding: string, n: number): string =>
+      `${binding}int f(int x) { return value(x + ${n}); }`;
+    expect(deltaOf(bound(was, 1), bound(is, 1))).toEqual({ kind: "unchanged" });
+    expect(replacedBy(patchedOf(bound(was, 1), bound(is, 2), kernel))).toEqual(["f"]);
+    expect(asked).toEqual([local]);
+  });
+
   test("in the output: an ordinary symbol, global only where it is new", () => {
     const verdict = patchedOf(source(1), `int fresh(int x) { return value(x); }${source(2)}`);
     const bindings = Object.fromEntries(verdict.object.symbols.map(({ name, binding }) => [name, binding]));

@@ -258,6 +258,12 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out">, readonly Refusa
   ],
   "unsupported-relocation": [
     {
+      what: "a place out of range",
+      before: `extern char all[];\nint f(int x) { asm("call all + 0x123456789"); return value(x); }`,
+      after: `extern char all[];\nint f(int x) { asm("call all + 0x123456789"); return value(x + 1); }`,
+      subject: "f",
+    },
+    {
       what: "a relocation that the module loader does not know",
       before: `extern int far(int);\nint f(int x) { return far(x + 1); }`,
       after: `extern int far(int);\nint f(int x) { return far(x + 2); }`,
