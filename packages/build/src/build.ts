@@ -58,7 +58,7 @@ export async function build(
   const { kernel: tree, patches } = request;
   const name = patchName(request);
   const { signingKey } = request;
-  if (signingKey !== undefined) await checkSigningKey(signingKey);
+  if (signingKey !== undefined) await checkSigningKey(tree, signingKey);
 
   // 1. What the change is, file by file.
   onProgress({ stage: "read", message: patches.map((patch) => patch.name).join(", ") });

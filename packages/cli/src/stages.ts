@@ -36,6 +36,7 @@ export const planTitles: Titles = {
   ...kernelTitles,
   units: { title: "Compiling and comparing units", telling: true, counted: true },
   link: { title: "Linking the live patch" },
+  page: { title: "Writing the page" },
 };
 
 export const kgrTitles: Titles = {

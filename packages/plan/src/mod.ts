@@ -15,4 +15,5 @@ export {
   type PlannedUnit,
   type PlanRequest,
 } from "./plan.ts";
+export { planPage } from "./page/page.ts";
 export type { Update } from "./update.ts";

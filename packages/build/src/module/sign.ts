@@ -24,8 +24,25 @@ export interface SigningKey {
 export const signingHashes = ["sha256", "sha384", "sha512"] as const;
 export type SigningHash = (typeof signingHashes)[number];
 
+/** The kernel's option for each hash. One that is a module is not there yet when modules are checked. */
+const options: Readonly<Record<SigningHash, string>> = {
+  sha256: "CONFIG_CRYPTO_SHA256",
+  sha384: "CONFIG_CRYPTO_SHA512",
+  sha512: "CONFIG_CRYPTO_SHA512",
+};
+
 /** Checks what can be checked before anything is built. @throws {SigningFailed} */
-export async function checkSigningKey({ key, certificate }: SigningKey): Promise<void> {
+export async function checkSigningKey(
+  tree: KernelTree,
+  { key, certificate, hash = "sha256" }: SigningKey,
+): Promise<void> {
+  const config = await readFile(tree.config, "utf8");
+  if (!config.includes(`\n${options[hash]}=y\n`)) {
+    throw new SigningFailed(
+      `cannot sign for ${tree.release} with ${hash}: the kernel does not have it built in, wanted ${options[hash]}=y`,
+      "take another --sign-hash",
+    );
+  }
   const x509 = parsed(
     certificate,
     await read(certificate),

@@ -1,5 +1,5 @@
-import { openKernel } from "@kgraft/kernel";
-import { buildPlan, type BuiltPlan, makePlan, type Plan, type PlannedUnit } from "@kgraft/plan";
+import { openKernel, writeTogether } from "@kgraft/kernel";
+import { buildPlan, type BuiltPlan, makePlan, type Plan, type PlannedUnit, planPage } from "@kgraft/plan";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { count, formatBytes, table } from "../format.ts";
@@ -13,6 +13,7 @@ interface Flags {
   readonly to: string;
   readonly build: boolean;
   readonly output?: string;
+  readonly html?: string;
   readonly withoutHeaders: boolean;
   readonly json: boolean;
 }
@@ -29,6 +30,10 @@ async function run(this: Context, flags: Flags): Promise<void> {
   if (flags.build) {
     onProgress({ stage: "link" });
     built = await buildPlan(plan, change, flags.output ?? process.cwd(), signal);
+  }
+  if (flags.html !== undefined) {
+    onProgress({ stage: "page" });
+    await writeTogether([[flags.html, await planPage(plan, kernel)]]);
   }
   progress.done();
   answer(this, flags.json, planDocument(plan, flags, built), () => planLines(plan, built, this.style));
@@ -153,6 +158,13 @@ export const planCommand: Command<Context> = buildCommand<Flags, [], Context>({
         placeholder: "DIR",
         optional: true,
       },
+      html: {
+        kind: "parsed",
+        parse: parsePath,
+        brief: "Write the plan as a page, with old and new code of each function",
+        placeholder: "FILE",
+        optional: true,
+      },
       withoutHeaders: {
         kind: "boolean",
         brief: "Leave out units of which only headers changed",
@@ -172,6 +184,7 @@ that was interrupted goes on where it was.
 
 Examples:
   kgraft plan --kernel 6.1.0-55-cloud-amd64 --from 6.1.192-1 --to 6.1.192-2
-  kgraft plan --kernel 6.1.0-54-cloud-amd64 --from 6.1.190-1 --to 6.1.192-1 --build -o out`,
+  kgraft plan --kernel 6.1.0-54-cloud-amd64 --from 6.1.190-1 --to 6.1.192-1 --build -o out
+  kgraft plan --kernel 6.1.0-54-cloud-amd64 --from 6.1.190-1 --to 6.1.192-1 --html plan.html`,
   },
 });
