@@ -1,7 +1,7 @@
 /** The distribution's own update of its kernel, as a source change to the kernel that runs. */
 import { access, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { type PatchFile, readChange, type SourceChange } from "@kgraft/build";
+import { BadChange, type PatchFile, readChange, type SourceChange } from "@kgraft/build";
 import { diffVersions, type FileChange, type KernelTree, type OnProgress } from "@kgraft/kernel";
 
 export interface Update {
@@ -26,6 +26,12 @@ export async function readUpdate(
   { from, to }: { readonly from: string; readonly to: string },
   work: { readonly onProgress: OnProgress; readonly signal: AbortSignal },
 ): Promise<Update> {
+  if (from !== tree.packageVersion) {
+    throw new BadChange(
+      `cannot plan from ${from}: ${tree.release} was built from ${tree.packageVersion}, wanted that version`,
+      `type: kgraft plan --kernel ${tree.release} --from ${tree.packageVersion} --to ${to}`,
+    );
+  }
   const source = { suite: tree.suite, architecture: tree.architecture };
   const { files } = await diffVersions({ from, to, ...source }, work);
   const known = await Promise.all(files.map((file) => isInTree(tree, file)));

@@ -65,7 +65,8 @@ function stringAt(data: Uint8Array, at: number): string {
 }
 
 async function x86Disassembler(): Promise<Disassembler> {
-  const { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax } = await import("iced-x86");
+  const { Decoder, DecoderOptions, FlowControl, Formatter, FormatterSyntax, OpKind } =
+    await import("iced-x86");
   return (code, relocations) => {
     const decoder = new Decoder(64, code, DecoderOptions.None);
     const formatter = new Formatter(FormatterSyntax.Intel);
@@ -83,12 +84,12 @@ async function x86Disassembler(): Promise<Disassembler> {
         FlowControl.ConditionalBranch,
         FlowControl.Call,
       ].includes(flow);
+      // What a relocation fills is zero as yet, and is to be seen.
+      formatter.showZeroDisplacements = target !== undefined;
       const text = formatter.format(instruction);
       const [mnemonic = "", ...operands] = text.split(" ");
-      const jump =
-        isBranch && target === undefined && /^[0-9a-f]+h$/i.test(operands.at(-1) ?? "")
-          ? Number(instruction.nearBranchTarget)
-          : undefined;
+      const isNear = instruction.op0Kind === OpKind.NearBranch64 && target === undefined;
+      const jump = isNear ? Number(instruction.nearBranchTarget) : undefined;
       read.push({
         at,
         jump,
