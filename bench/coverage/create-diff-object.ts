@@ -144,7 +144,17 @@ function withoutTypes({ original, patched }: Pair, scratch: string): readonly [s
 const main = resolve(import.meta.dirname, "../../packages/cli/src/main.ts");
 
 function ownProcess({ object, image, original, patched }: Pair, kernel: KernelTree, output: string): void {
-  const words = ["--object", object, "--symbols", image, "--symvers", kernel.moduleSymvers, "-o", output];
+  const words = [
+    "--object",
+    object,
+    "--symbols",
+    image,
+    "--symvers",
+    kernel.moduleSymvers,
+    "--undefined",
+    "-o",
+    output,
+  ];
   spawnSync(process.execPath, [main, "delta", original, patched, ...words], { stdio: "ignore" });
 }
 
@@ -160,6 +170,7 @@ function inProcess(
       object,
       table,
       exports,
+      leaveUndefined: true,
     });
     return { verdict: "carried", words: "" };
   } catch (error) {

@@ -137,6 +137,14 @@ describe("objectDelta() of names", () => {
     expect(livepatchSymbols).toContain(".klp.sym.vmlinux.hidden,0");
   });
 
+  test("that are nowhere are left to another unit where that is asked for, with a warning", () => {
+    const { imports, warnings } = delta("a/inode.c", (text) => text.replace("value(x)", "lost(x + 5)"), {
+      leaveUndefined: true,
+    });
+    expect(imports).toContain("lost");
+    expect(warnings).toEqual([expect.objectContaining({ code: "unknown-symbol", subject: "lost" })]);
+  });
+
   test("that are nowhere are refused", () => {
     expect(() => delta("a/inode.c", (text) => text.replace("value(x)", "lost(x + 5)"))).toThrow(
       expect.objectContaining({

@@ -33,6 +33,8 @@ export interface ObjectDeltaRequest {
   readonly table: KernelTable;
   /** What kernel and modules export; without it vmlinux's symbols are all left to the livepatch core. */
   readonly exports?: ReadonlyMap<string, ExportedSymbol>;
+  /** Leave names that neither kernel nor exports have for another unit of the patch to define, with a warning. */
+  readonly leaveUndefined?: boolean;
 }
 
 export interface ObjectDelta {
@@ -63,7 +65,8 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
   const target = new UnitTarget(kernelOf(request, object), namedObject(request, object), original);
   const verdict = computeDelta(original, patched, target);
   if (verdict.kind === "unchanged") throw new NoFunctionalChange(object, [after.name]);
-  const reasons = verdict.kind === "refused" ? verdict.reasons : unresolved(verdict, target);
+  const open = verdict.kind === "refused" ? [] : unresolved(verdict, target);
+  const reasons = verdict.kind === "refused" ? verdict.reasons : request.leaveUndefined === true ? [] : open;
   if (verdict.kind === "refused" || reasons.length > 0)
     throw new ChangeRefused(reasons.map((reason) => ({ ...reason, unit: after.name })));
   const livepatchSymbols = [...verdict.livepatchReferences.values()].map(livepatchName);
@@ -80,7 +83,7 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
     added: verdict.added,
     livepatchSymbols: livepatchSymbols.toSorted(),
     imports: imports.toSorted(),
-    warnings: verdict.warnings.map((reason) => ({ ...reason, unit: after.name })),
+    warnings: [...verdict.warnings, ...open].map((reason) => ({ ...reason, unit: after.name })),
   };
 }
 
@@ -104,7 +107,7 @@ function unresolved(verdict: Patched, target: UnitTarget): Omit<UnitReason, "uni
         code: "unknown-symbol",
         subject: name,
         message: `${name} cannot be reached from a live patch of ${target.object}: ${why}`,
-        hint: "name the kernel's Module.symvers with --symvers if the kernel or a module exports it",
+        hint: "name the kernel's Module.symvers with --symvers if the kernel or a module exports it; --undefined leaves it to another unit of the patch",
       },
     ];
   });

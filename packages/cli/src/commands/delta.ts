@@ -22,6 +22,7 @@ interface Flags {
   readonly symbols: string;
   readonly symvers?: string;
   readonly output: string;
+  readonly undefined: boolean;
   readonly json: boolean;
 }
 
@@ -44,6 +45,7 @@ async function run(this: Context, flags: Flags, original: string, patched: strin
         original: await read(original, objectHint),
         patched: await read(patched, objectHint),
         object: flags.object,
+        leaveUndefined: flags.undefined,
         table: await readTable(flags.symbols, signal),
         ...(symvers !== undefined && { exports: parseSymvers(textOf(symvers), symvers.name) }),
       }),
@@ -145,6 +147,12 @@ export const deltaCommand: Command<Context> = buildCommand<Flags, [string, strin
         optional: true,
       },
       output: { kind: "parsed", parse: parsePath, brief: "The object to write", placeholder: "OUT.o" },
+      undefined: {
+        kind: "boolean",
+        brief: "Leave names that are nowhere for another unit of the patch to define",
+        default: false,
+        withNegated: false,
+      },
       json: jsonFlag,
     },
     aliases: { o: "output" },
