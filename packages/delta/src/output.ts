@@ -142,7 +142,8 @@ export class Output {
 
   /**
    * A static key or static call of a module is resolved only when that module is there, too late for the kernel's
-   * rewriting of the site. A tracepoint's or debug message's site may stay off; any other would go wrong.
+   * rewriting of the site. A static call's site does not need it; a tracepoint's or debug message's may stay off; any
+   * other would go wrong.
    */
   #canReachKey({ table, part, owner }: SpecialEntry): boolean {
     if (table.keyOffset === undefined) return true;
@@ -150,6 +151,9 @@ export class Output {
     const name = reference && reference.target.kind !== "nowhere" ? this.#nameOf(part, reference) : undefined;
     const resolution = name && this.#target.resolve(name);
     if (resolution?.kind !== "livepatch" || resolution.object === "vmlinux") return true;
+    // A call whose site is not listed goes through its trampoline, which always leads to what the key says
+    // (__static_call_update() in kernel/static_call_inline.c).
+    if (table.section === ".static_call_sites") return false;
     const where = owner === undefined ? table.section : describe(owner);
     const reason: Reason = {
       code: "unreachable-key",
@@ -184,7 +188,10 @@ export class Output {
         .map((reference) => ({ from, reference }));
     const fields = [
       ...within(owner, start, start + lengthBytes),
-      ...(replacement?.kind === "part" ? within(replacement.part, 0, Infinity) : []),
+      // What is replaced by nothing has its own place for a replacement: special.ts.
+      ...(replacement?.kind === "part" && replacement.part !== owner
+        ? within(replacement.part, 0, Infinity)
+        : []),
     ];
     for (const { from, reference } of fields) {
       const bound = this.#bound(this.#selection.bind(from, reference, false), reference, false);

@@ -3,7 +3,7 @@
  * of them are looked for, whether or not a carried function has to do with them, because a change that is left out
  * silently is worse than one refused.
  */
-import { type ObjectSection, sectionNamed, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
+import { type ObjectSection, sectionNamed, STB_WEAK, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import { type Correlation, isStaticLocal } from "./correlate.ts";
 import { isPrefixSymbol, staticLocalName } from "./names.ts";
@@ -41,13 +41,6 @@ export function changedData(
         message: `${describe(part)} moved from section ${before.section.name} to ${part.section.name}`,
         hint: shadow,
       });
-    } else if (isWhole(before) && isWhole(part) && part.section.alignment > before.section.alignment) {
-      reasons.push({
-        code: "changed-data",
-        subject: describe(part),
-        message: `${describe(part)} is aligned to ${before.section.alignment} bytes in the running kernel, wanted ${part.section.alignment}`,
-        hint: shadow,
-      });
     } else if (!comparison.equal(before, part)) {
       const [was, is] = [before.end - before.start, part.end - part.start];
       const how = was === is ? "its contents changed" : `its size was ${was}, is ${is}`;
@@ -55,6 +48,13 @@ export function changedData(
         code: "changed-data",
         subject: describe(part),
         message: `${isWritable(part) ? "variable" : "constant"} ${describe(part)} changed: ${how}`,
+        hint: shadow,
+      });
+    } else if (isWhole(before) && isWhole(part) && part.section.alignment > before.section.alignment) {
+      reasons.push({
+        code: "changed-data",
+        subject: describe(part),
+        message: `${describe(part)} is aligned to ${before.section.alignment} bytes in the running kernel, wanted ${part.section.alignment}`,
         hint: shadow,
       });
     }
@@ -262,7 +262,12 @@ export function isTraced(original: Part, parts: Parts): boolean {
   return parts.architecture.hasTracedEntry(original.section, main?.value ?? original.start);
 }
 
-/** Code for the removal of what cannot be removed: the linker leaves it out of vmlinux. */
-export function isLeftOut(part: Part, { object }: LinkTarget): boolean {
-  return object === "vmlinux" && /^\.(exit|memexit)\./.test(part.section.name);
+/**
+ * Code that is not in the running object: for the removal of what cannot be removed, which the linker leaves out of
+ * vmlinux, and weak functions that gave way to another unit's (`bpf_jit_free()` of kernel/bpf/core.c).
+ */
+export function isLeftOut(part: Part, target: LinkTarget): boolean {
+  if (target.object === "vmlinux" && /^\.(exit|memexit)\./.test(part.section.name)) return true;
+  const main = part.symbols.find(({ name }) => name === part.name);
+  return main?.binding === STB_WEAK && target.locate({ name: main.name, local: false }).kind === "overridden";
 }

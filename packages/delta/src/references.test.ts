@@ -283,7 +283,19 @@ describe("computeDelta() point 14, symbols", () => {
       `${binding}int f(int x) { return value(x + ${n}); }`;
     expect(deltaOf(bound(was, 1), bound(is, 1))).toEqual({ kind: "unchanged" });
     expect(replacedBy(patchedOf(bound(was, 1), bound(is, 2), kernel))).toEqual(["f"]);
-    expect(asked).toEqual([local]);
+    expect(new Set(asked)).toEqual(new Set([local]));
+  });
+
+  test("a weak function that gave way to another unit's is not in the kernel: its change is left out", () => {
+    const weak = (n: number): string => `__attribute__((weak)) int f(int x) { return value(x + ${n}); }`;
+    const why = "another unit's took its place";
+    const overridden = kernelTarget({
+      locate: ({ name }) => (name === "f" ? { kind: "overridden", why } : { kind: "found", sympos: 0 }),
+    });
+    expect(deltaOf(weak(1), weak(2), overridden)).toEqual({ kind: "unchanged" });
+    const verdict = patchedOf(weak(1) + two("x", "x"), weak(2) + two("x", "x + 1"), overridden);
+    expect(replacedBy(verdict)).toEqual(["second"]);
+    expect(replacedBy(patchedOf(weak(1), weak(2)))).toEqual(["f"]);
   });
 
   test("in the output: an ordinary symbol, global only where it is new", () => {

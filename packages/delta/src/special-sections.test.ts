@@ -404,6 +404,26 @@ describe("computeDelta() point 12, keys of static branches and static calls", ()
     expect(verdict.warnings.map(({ code }) => code)).toEqual(["unreachable-key"]);
   });
 
+  test("the site of a module's static call is not listed: the call goes through the trampoline", () => {
+    const call = (n: number): string => `
+      int f(int x) { ${asm("1: call __SCT__tick", push(".static_call_sites", "aw", ".balign 4\n.long 1b - .\n.long __SCK__tick - ."))}
+        return value(x + ${n}); }`;
+    const verdict = patchedOf(call(1), call(2), inModule("__SCK__tick"));
+    expect(sectionOfName(verdict, ".static_call_sites")).toBeUndefined();
+    expect(referencesOf(verdict, ".text.f")).toContain("original __SCT__tick");
+    expect(verdict.warnings).toEqual([]);
+  });
+
+  test("an alternative that replaces by nothing says nothing of the rest of its function", () => {
+    const source = (n: number): string => `
+      extern int late(int);
+      int f(int x) {
+        ${asm("661: nop\n662:", push(".altinstructions", "a", ".long 661b - .\n.long 663f - .\n.word 7\n.byte 662b-661b, 664f-663f"), push(".altinstr_replacement", "ax", "663:\n664:"))}
+        return late(x + ${n});
+      }`;
+    expect(replacedBy(patchedOf(source(1), source(2), inModule("late")))).toEqual(["f"]);
+  });
+
   test("any other key of a module is refused", () => {
     expect(deltaOf(branch("module_key", 1), branch("module_key", 2), inModule("module_key"))).toMatchObject({
       kind: "refused",

@@ -12,7 +12,9 @@ export interface LinkTarget {
 
 export type Position =
   | { readonly kind: "found"; readonly sympos: number }
-  | { readonly kind: "missing" | "ambiguous"; readonly why: string };
+  | { readonly kind: "missing" | "ambiguous"; readonly why: string }
+  /** The unit's own is weak, and another unit's took its place. */
+  | { readonly kind: "overridden"; readonly why: string };
 
 export interface SymbolRequest {
   readonly name: string;

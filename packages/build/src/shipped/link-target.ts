@@ -41,15 +41,12 @@ export class UnitTarget implements LinkTarget {
   }
 
   /** The shipped symbol of one of the unit's own, or why there is none. */
-  find({
-    name,
-    local,
-  }: SymbolRequest): ElfSymbol | { readonly kind: "missing" | "ambiguous"; readonly why: string } {
+  find({ name, local }: SymbolRequest): ElfSymbol | Exclude<Position, { readonly kind: "found" }> {
     if (!local) {
       const found = this.#shipped.symbols.global(name);
       // A weak function of this unit may have given way to another unit's, of the same name.
       if (found !== undefined && found.binding !== STB_WEAK && this.#weak.has(name))
-        return { kind: "missing", why: "another unit's definition took the place of this weak one" };
+        return { kind: "overridden", why: "another unit's definition took the place of this weak one" };
       return found ?? { kind: "missing", why: "it defines no such symbol" };
     }
     if (this.#locals === undefined)
@@ -69,7 +66,8 @@ export class UnitTarget implements LinkTarget {
   resolve(request: SymbolRequest): Resolution {
     const own = request.local || this.object !== "vmlinux" ? this.locate(request) : undefined;
     if (own?.kind === "found") return { kind: "livepatch", object: this.object, sympos: own.sympos };
-    if (request.local && own !== undefined) return own;
+    // What is local is nobody else's.
+    if (request.local && own !== undefined && own.kind !== "overridden") return own;
     return this.#resolveGlobal(request.name);
   }
 
