@@ -88,7 +88,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
   // 3. Look for what cannot be carried.
   const announced = changedSections(before, after, comparison);
   const reasons: Reason[] = [
-    ...uniqueReasons([...specialBefore.reasons, ...specialAfter.reasons]),
+    ...specialBefore.reasons,
+    ...specialAfter.reasons,
     ...changedData(before, after, correlation, comparison),
     ...changedCommons(before, after),
     ...movedSymbols(before, after, correlation),
@@ -119,18 +120,18 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     else functions.push(replaced);
   }
   reasons.push(...selection.reasons, ...output.reasons);
-  if (reasons.length > 0) return { kind: "refused", reasons };
+  if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {
     kind: "patched",
     object: output.object,
     functions,
     added: added.map(({ main }) => describe(main)),
     livepatchReferences: output.livepatchReferences,
-    warnings: [...announced.warnings, ...output.warnings],
+    warnings: uniqueReasons([...announced.warnings, ...output.warnings]),
   };
 }
 
-/** Both objects have the same tables: what is wrong with one is said once. */
+/** A function may meet the same obstacle at many places, and both objects have the same tables: it is said once. */
 function uniqueReasons(reasons: readonly Reason[]): Reason[] {
   return [...new Map(reasons.map((reason) => [reason.message, reason])).values()];
 }

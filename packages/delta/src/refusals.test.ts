@@ -350,6 +350,14 @@ describe("computeDelta() point 13, refusals", () => {
     ]);
   });
 
+  test("a reason that holds at many places is named once", () => {
+    const branch =
+      `asm("1: nop\\n2:\\n${table("__jump_table", ".long 1b - ., 2b - .\\n.quad key - .")}");`.repeat(3);
+    const twice = (n: number): string => `int f(int x) { ${branch} return value(x + ${n}); }`;
+    const switched = deltaOf(twice(1), twice(2), inLoop("key"));
+    expect(switched.kind === "refused" && switched.reasons).toHaveLength(1);
+  });
+
   test("functions of assembly in .text are no sign of objects that are not split", () => {
     const source = (n: number): string => `
       asm(".text\\n.type one,@function\\none: ret\\n.size one, .-one\\n.type two,@function\\ntwo: ret\\n.size two, .-two");
