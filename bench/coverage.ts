@@ -59,7 +59,7 @@ try {
         guests: availableParallelism(),
         onTrial(trial) {
           trials.push(trial);
-          if (trial.outcome === "failed") console.error(`${trial.name}: ${trial.detail}`);
+          if (trial.outcome !== "reverted") console.error(`${trial.name}: ${trial.detail}`);
           tell(`tried: ${trials.length} of ${candidates.length}`);
         },
       },

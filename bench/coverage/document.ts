@@ -65,6 +65,9 @@ function coverageTable({ plan, trials, units }: Findings): string[] {
     reasons.every(({ code }) => beyondFunctions[code] === undefined),
   );
   const wrong = trials.filter(({ outcome }) => outcome === "failed");
+  const stalled = trials.filter(({ outcome }) => outcome === "stalled");
+  const told = (list: readonly Trial[]): string =>
+    list.map(({ name, detail }) => `${units.get(name) ?? name}: ${cell(detail)}`).join("; ");
   const exercised = trials.filter((trial) => trial.exercised).length;
   const touching = carried.length + inFunctions.length;
   return [
@@ -72,9 +75,10 @@ function coverageTable({ plan, trials, units }: Findings): string[] {
     "| --- | ---: | --- |",
     `| changed and compiled | ${plan.units.length} | |`,
     `| the same code before and after | ${plan.units.filter(({ verdict }) => verdict === "unchanged").length} | |`,
-    `| **carried** | ${carried.length} | ${trials.length} live patches loaded and reverted under load, ${exercised} with functions redirected in the guest |`,
+    `| **carried** | ${carried.length} | ${trials.filter(({ outcome }) => outcome === "reverted").length} live patches loaded and reverted under load, ${exercised} with functions redirected in the guest |`,
     `| refused | ${refused.length} | ${inFunctions.length} of them though only functions change |`,
-    `| **wrong** | ${wrong.length} | ${wrong.map(({ name, detail }) => `${units.get(name) ?? name}: ${detail}`).join("; ") || "oopses, warnings, patches that did not load or did not go: none"} |`,
+    `| **wrong** | ${wrong.length} | ${told(wrong) || "oopses, warnings, patches that did not load or did not go: none"} |`,
+    `| never in force | ${stalled.length} | ${told(stalled) || "no transition stalled"} |`,
     "",
     `Where the change touches functions only: **${carried.length} of ${touching}, ${percent(carried.length, touching)}**.`,
   ];

@@ -15,7 +15,8 @@ export interface Candidate {
 
 export interface Trial {
   readonly name: string;
-  readonly outcome: "reverted" | "failed";
+  /** A stalled transition harms nothing: a task sleeps in the original for good, and the patch never gets in force. */
+  readonly outcome: "reverted" | "stalled" | "failed";
   /** Whether functions were redirected while it was in force; a module that no guest can load has none. */
   readonly exercised: boolean;
   /** What went wrong. */
@@ -31,19 +32,30 @@ const load = [
   "done",
 ].join("\n");
 
-const waitFor = (condition: string): string =>
-  `n=0; while ${condition}; do n=$((n+1)); [ $n -lt 900 ] || { echo stuck; exit 9; }; sleep 0.1; done`;
+/** Who holds the transition up, and where: tasks that still have the state that they are to leave. */
+const blocking = [
+  "blocking() {",
+  "  for task in /proc/[0-9]*/task/[0-9]*; do",
+  '    [ "$(cat $task/patch_state)" = "$1" ] && echo "$(cat $task/comm) in $(tr "\\n" " " <$task/stack)"',
+  "  done 2>/dev/null",
+  "}",
+].join("\n");
+
+/** @param left the state that tasks are to leave */
+const waitFor = (condition: string, left: 0 | 1): string =>
+  `n=0; while ${condition}; do n=$((n+1)); [ $n -lt 900 ] || { echo "stalled: $(blocking ${left})"; exit 9; }; sleep 0.1; done`;
 
 /** A patch's whole life; prints how many functions were redirected. */
 function life(name: string): string {
   const directory = `/sys/kernel/livepatch/${name}`;
   return [
+    blocking,
     `insmod /root/${name}.ko || exit 1`,
-    waitFor(`[ "$(cat ${directory}/transition 2>/dev/null)" = 1 ]`),
+    waitFor(`[ "$(cat ${directory}/transition 2>/dev/null)" = 1 ]`, 0),
     `[ "$(cat ${directory}/enabled)" = 1 ] || exit 2`,
     "grep -c . /sys/kernel/tracing/enabled_functions",
     `echo 0 >${directory}/enabled || exit 3`,
-    waitFor(`[ -e ${directory} ]`),
+    waitFor(`[ -e ${directory} ]`, 1),
     `rmmod ${name} || exit 4`,
     "[ ! -s /sys/kernel/tracing/enabled_functions ] || exit 5",
   ].join("\n");
@@ -99,7 +111,7 @@ async function tryBatch(
     const before = guest.consoleText.length;
     const trial = await tryOne(guest, name, before);
     onTrial(trial);
-    if (trial.outcome === "failed") return index + 1;
+    if (trial.outcome !== "reverted") return index + 1;
   }
   return batch.length;
 }
@@ -112,6 +124,7 @@ async function tryOne(guest: Guest, name: string, before: number): Promise<Trial
     const oops = findOops(said);
     const warning = /^.*(?:WARNING|BUG|possible .* deadlock|Oops|invalid|failed to).*$/m.exec(said)?.[0];
     if (oops !== null || warning !== undefined) return failed(oops?.title ?? warning ?? "");
+    if (status === 9) return { name, outcome: "stalled", exercised: false, detail: stdout.trim() };
     if (status !== 0) return failed(`status ${status}: ${stdout} ${stderr}`.trim());
     return { name, outcome: "reverted", exercised: Number(stdout.trim()) > 0, detail: "" };
   } catch (error) {
