@@ -158,6 +158,13 @@ test("objectDelta() says so where no function does anything else", () => {
   expect(() => delta("a/inode.c", (text) => `\n\n${text}`)).toThrow(NoFunctionalChange);
 });
 
+test("objectDelta() carries what is new where another unit may call it, and nothing else", () => {
+  const fresh = (binding: string) => (text: string) =>
+    `${binding} int fresh(int x) { return value(x) * value(x + 1); }\n${text}`;
+  expect(delta("a/inode.c", fresh(""))).toMatchObject({ functions: [], added: ["fresh"] });
+  expect(() => delta("a/inode.c", fresh("static __attribute__((used))"))).toThrow(NoFunctionalChange);
+});
+
 test("objectDelta() gives equal bytes for equal input", () => {
   const once = (): Uint8Array => delta("b/inode.c", (text) => text.replace("value(x)", "value(x + 5)")).bytes;
   expect(once()).toEqual(once());

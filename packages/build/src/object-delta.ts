@@ -9,7 +9,15 @@ import {
   type ReplacedFunction,
   type Verdict,
 } from "@kgraft/delta";
-import { type ElfObject, type ElfSymbol, SHN_UNDEF, writeObject } from "@kgraft/elf";
+import {
+  type ElfObject,
+  type ElfSymbol,
+  type ObjectSection,
+  type ObjectSymbol,
+  SHN_UNDEF,
+  STB_LOCAL,
+  writeObject,
+} from "@kgraft/elf";
 import { ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
 import { type ExportedSymbol, moduleNameOf } from "./shipped/exports.ts";
 import type { KernelTable } from "./shipped/kernel-table.ts";
@@ -69,6 +77,7 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
   const reasons = verdict.kind === "refused" ? verdict.reasons : request.leaveUndefined === true ? [] : open;
   if (verdict.kind === "refused" || reasons.length > 0)
     throw new ChangeRefused(reasons.map((reason) => ({ ...reason, unit: after.name })));
+  if (!hasEffect(verdict)) throw new NoFunctionalChange(object, [after.name]);
   const livepatchSymbols = [...verdict.livepatchReferences.values()].map(livepatchName);
   const imports = undefinedNames(verdict);
   return {
@@ -88,6 +97,17 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
 }
 
 type Patched = Extract<Verdict, { kind: "patched" }>;
+
+/**
+ * Whether anything can come of it: a function is replaced, another unit may call what is new, or the author declares
+ * something for the livepatch core.
+ */
+function hasEffect({ functions, object }: Patched): boolean {
+  const isOffered = ({ binding, place }: ObjectSymbol): boolean =>
+    binding !== STB_LOCAL && place.kind === "section";
+  const isDeclared = ({ name }: ObjectSection): boolean => name.startsWith(".kgraft.");
+  return functions.length > 0 || object.symbols.some(isOffered) || object.sections.some(isDeclared);
+}
 
 /** Names that whoever links the module must find among the exports. */
 function undefinedNames({ object, livepatchReferences }: Patched): string[] {
