@@ -103,10 +103,17 @@ type Patched = Extract<Verdict, { kind: "patched" }>;
  * something for the livepatch core.
  */
 function hasEffect({ functions, object }: Patched): boolean {
-  const isOffered = ({ binding, place }: ObjectSymbol): boolean =>
-    binding !== STB_LOCAL && place.kind === "section";
-  const isDeclared = ({ name }: ObjectSection): boolean => name.startsWith(".kgraft.");
-  return functions.length > 0 || object.symbols.some(isOffered) || object.sections.some(isDeclared);
+  return functions.length > 0 || object.symbols.some(isOffered) || object.sections.some(isDeclaration);
+}
+
+/** Whether other units may refer to it. */
+function isOffered({ binding, place }: ObjectSymbol): boolean {
+  return binding !== STB_LOCAL && place.kind === "section";
+}
+
+/** Whether it declares something to the livepatch core, by linux/kgraft.h. */
+function isDeclaration({ name }: ObjectSection): boolean {
+  return name.startsWith(".kgraft.");
 }
 
 /** Names that whoever links the module must find among the exports. */
