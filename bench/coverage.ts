@@ -7,10 +7,10 @@
  * usage: bench/coverage.ts [--plan-only]
  */
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism, homedir, tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { glueObject, linkModule, type OpenedChange, type PatchedDelta } from "@kgraft/build";
-import { fetchKernel, type KernelTree, unitsOf } from "@kgraft/kernel";
+import { cacheDirectory, fetchKernel, type KernelTree, unitsOf } from "@kgraft/kernel";
 import { makePlan, neededBy, type Plan } from "@kgraft/plan";
 import { compareEngines, type Pair } from "./coverage/create-diff-object.ts";
 import { coverageDocument } from "./coverage/document.ts";
@@ -19,8 +19,6 @@ import { type Candidate, type Trial, tryAll } from "./coverage/load.ts";
 const request = { release: "6.1.0-54-cloud-amd64", from: "6.1.190-1", to: "6.1.192-1" };
 const document = resolve(import.meta.dirname, "../docs/coverage.md");
 const { signal } = new AbortController();
-const cache =
-  process.env["KGRAFT_CACHE"] ?? join(process.env["XDG_CACHE_HOME"] ?? join(homedir(), ".cache"), "kgraft");
 
 let told = 0;
 function tell(text: string): void {
@@ -65,7 +63,10 @@ try {
       },
     );
   const trialMs = performance.now() - tryStart;
-  const engines = await compareEngines(kernel, await pairsOf(kernel, plan, opened), { cache, scratch });
+  const engines = await compareEngines(kernel, await pairsOf(kernel, plan, opened), {
+    cache: cacheDirectory(),
+    scratch,
+  });
   const units = new Map(candidates.map(({ unit, candidate }) => [candidate.name, unit]));
   const text = coverageDocument({ kernel, plan, planMs, trials, trialMs, units, engines });
   writeFileSync(document, text);

@@ -12,11 +12,8 @@ import { isNoSpace, NoSpace } from "./errors.ts";
 import type { OnProgress } from "./progress.ts";
 
 /** `$KGRAFT_CACHE`, else `$XDG_CACHE_HOME/kgraft`, else `~/.cache/kgraft`. */
-export function cacheDirectory(): string {
-  const own = process.env["KGRAFT_CACHE"];
-  if (own !== undefined && own !== "") return own;
-  const base = process.env["XDG_CACHE_HOME"];
-  return join(base !== undefined && base !== "" ? base : join(homedir(), ".cache"), "kgraft");
+export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
+  return env["KGRAFT_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "kgraft");
 }
 
 export function kernelsDirectory(): string {

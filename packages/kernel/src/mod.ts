@@ -6,7 +6,7 @@
 export type { Architecture } from "./architecture.ts";
 export { type MemberLayout, readStructLayouts, type StructLayout } from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
-export { writeTogether } from "./cache.ts";
+export { cacheDirectory, writeTogether } from "./cache.ts";
 export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
 export { withElfFile } from "./elf-file.ts";
 export * from "./errors.ts";

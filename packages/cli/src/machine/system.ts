@@ -1,7 +1,7 @@
 /** Which system this is, and whether kgraft was made for it. */
 import { readFile, statfs } from "node:fs/promises";
-import { homedir } from "node:os";
-import { dirname, join } from "node:path";
+import { dirname } from "node:path";
+import { cacheDirectory } from "@kgraft/kernel";
 import { MachineUnsupported } from "../errors.ts";
 
 export interface SystemFacts {
@@ -46,8 +46,7 @@ const wantedBytes = 5 * 1000 ** 3;
 
 /** Room where the cache is or will be. */
 export async function readSpace(env: NodeJS.ProcessEnv): Promise<Space> {
-  const base = env["XDG_CACHE_HOME"] || join(homedir(), ".cache");
-  const path = env["KGRAFT_CACHE"] || join(base, "kgraft");
+  const path = cacheDirectory(env);
   for (let at = path; ; at = dirname(at)) {
     const found = await statfs(at).catch(() => undefined);
     if (found !== undefined) return { path, freeBytes: found.bavail * found.bsize, wantedBytes };
