@@ -6,8 +6,8 @@ import { spawnSync } from "node:child_process";
 import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
-import { build, type LivePatch } from "@kgraft/build";
-import { fetchKernel, type KernelTree } from "@kgraft/kernel";
+import { build, ChangeRefused, type LivePatch } from "@kgraft/build";
+import { fetchKernel, type KernelRequest, type KernelTree } from "@kgraft/kernel";
 import { bootGuest, type Guest } from "@kgraft/lab";
 
 /** One text of the kernel's source and what stands there instead. The rest of the source stays the distribution's. */
@@ -20,6 +20,10 @@ export interface Edit {
 export interface Example {
   /** The live patches, by name, each with the change that it is made of. */
   readonly patches: Readonly<Record<string, readonly Edit[]>>;
+  /** Changes that cannot be carried, each with a reason that is given. */
+  readonly refused?: Readonly<Record<string, { readonly edits: readonly Edit[]; readonly because: RegExp }>>;
+  /** Kernels that it is played on; one of Debian 12 if not given. */
+  readonly kernels?: readonly KernelRequest[];
   /** What is done in the guest, in this order. */
   readonly scenario: readonly Step[];
   /** Modules that the guest has loaded. */
@@ -32,45 +36,71 @@ export type Step =
   /** A command of the guest's shell, and what it must print. */
   | { readonly run: string; readonly prints: string | RegExp };
 
-const release = "6.1.0-55-cloud-amd64";
+const debian12: KernelRequest = { release: "6.1.0-55-cloud-amd64" };
+const work = { signal: new AbortController().signal, onProgress: (): void => {} };
 
 /**
- * Plays the example.
+ * Plays the example on each of its kernels.
  *
  * @throws Error where a step does not do what it must
  */
-export async function play(
-  example: Example,
-  { print, signal }: { readonly print: (line: string) => void; readonly signal: AbortSignal },
-): Promise<void> {
-  const work = { signal, onProgress: (): void => {} };
-  const kernel = await fetchKernel({ release }, work);
-  const directory = await mkdtemp(join(tmpdir(), "kgraft-example-"));
-  try {
-    const files: { path: string; source: string }[] = [];
-    for (const [name, edits] of Object.entries(example.patches)) {
-      const text = await difference(kernel, edits, join(directory, "source"));
-      const patch = await build(
-        { kernel, name, patches: [{ name: `${name}.patch`, text }], directory },
-        work,
-      );
-      for (const line of describe(patch)) print(line);
-      files.push({ path: `/root/${name}.ko`, source: patch.modulePath });
+export async function play(example: Example, print: (line: string) => void): Promise<void> {
+  for (const request of example.kernels ?? [debian12]) {
+    const kernel = await fetchKernel(request, work);
+    if (example.kernels !== undefined) print(`== ${kernel.release}, ${kernel.compiler.version}`);
+    const directory = await mkdtemp(join(tmpdir(), "kgraft-example-"));
+    try {
+      await playOn(kernel, directory, example, print);
+    } finally {
+      await rm(directory, { recursive: true, force: true });
     }
-    const modules = example.modules ?? [];
-    await using guest = await bootGuest({ kernel, files, modules, timeoutMs: 300_000, signal });
-    for (const step of example.scenario) await take(guest, step, print);
-    await guest.shutdown();
-  } finally {
-    await rm(directory, { recursive: true, force: true });
   }
 }
 
-function describe({ manifest, added }: LivePatch): string[] {
+async function playOn(
+  kernel: KernelTree,
+  directory: string,
+  { patches, refused = {}, scenario, modules = [] }: Example,
+  print: (line: string) => void,
+): Promise<void> {
+  const buildOf = async (name: string, edits: readonly Edit[]): Promise<LivePatch> => {
+    const text = await difference(kernel, edits, join(directory, "source"));
+    return build({ kernel, name, patches: [{ name: `${name}.patch`, text }], directory }, work);
+  };
+  const files: { path: string; source: string }[] = [];
+  for (const [name, edits] of Object.entries(patches)) {
+    const patch = await buildOf(name, edits);
+    for (const line of describe(patch)) print(line);
+    files.push({ path: `/root/${name}.ko`, source: patch.modulePath });
+  }
+  for (const [name, { edits, because }] of Object.entries(refused)) {
+    const reasons = await reasonsOf(buildOf(name, edits));
+    print(`${name} is refused:`);
+    for (const { message, hint } of reasons) print(`  ${message}${hint === undefined ? "" : `: ${hint}`}`);
+    if (!reasons.some(({ message }) => because.test(message))) throw new Error(`not because of ${because}`);
+  }
+  await using guest = await bootGuest({ kernel, files, modules, timeoutMs: 300_000, signal: work.signal });
+  for (const step of scenario) await take(guest, step, print);
+  await guest.shutdown();
+}
+
+async function reasonsOf(attempt: Promise<unknown>): Promise<ChangeRefused["reasons"]> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof ChangeRefused) return error.reasons;
+    throw error;
+  }
+  throw new Error("carried, though no live patch can");
+}
+
+function describe({ manifest, added, units, warnings }: LivePatch): string[] {
   const names = manifest.functions.map(({ name, object }) => `${name} (${object})`);
   return [
+    ...(units.length === 1 ? [] : [`${units.length} units read what changed and are compared`]),
     `${manifest.name}.ko replaces ${names.join(", ") || "no function"}`,
     ...(added.length === 0 ? [] : [`  and brings ${added.join(", ")}`]),
+    ...new Set(warnings.map(({ message }) => `  ${message}`)),
   ];
 }
 

@@ -3,4 +3,4 @@ import { type Example, play } from "./example.ts";
 
 const [name = ""] = process.argv.slice(2);
 const { example } = (await import(`./${name}/example.ts`)) as { readonly example: Example };
-await play(example, { print: console.log, signal: new AbortController().signal });
+await play(example, console.log);

@@ -4,6 +4,7 @@
  * @module
  */
 export { build, type BuildRequest, type LivePatch } from "./build.ts";
+export { checkUnit, type UnitCheck } from "./check-unit.ts";
 export {
   BadChange,
   ChangeRefused,

@@ -5,19 +5,18 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { example as callback } from "../../../examples/callback/example.ts";
 import { play } from "../../../examples/example.ts";
+import { example as header } from "../../../examples/header/example.ts";
 import { example as shadowVariable } from "../../../examples/shadow-variable/example.ts";
 import { example as state } from "../../../examples/state/example.ts";
 import { example as systemCall } from "../../../examples/system-call/example.ts";
 import { ChangeRefused } from "../src/mod.ts";
 import { buildEdits, type Edit, testKernel } from "./kernel.ts";
 
-const { signal } = new AbortController();
-
-test.each(Object.entries({ callback, shadowVariable, state, systemCall }))(
+test.each(Object.entries({ callback, header, shadowVariable, state, systemCall }))(
   "the example %s does what it says",
   async (_, example) => {
     const lines: string[] = [];
-    await play(example, { print: (line) => lines.push(line), signal });
+    await play(example, (line) => lines.push(line));
     expect(lines.filter((line) => line.startsWith("guest# ")).length).toBe(example.scenario.length);
   },
 );

@@ -19,6 +19,7 @@ import { deltaCommand } from "./commands/delta.ts";
 import { demoCommand } from "./commands/demo.ts";
 import { diffCommand } from "./commands/diff.ts";
 import { doctorCommand } from "./commands/doctor.ts";
+import { kernelCheckCommand } from "./commands/kernel-check.ts";
 import { kernelFetchCommand } from "./commands/kernel-fetch.ts";
 import { kernelListCommand } from "./commands/kernel-list.ts";
 import { labRunCommand } from "./commands/lab-run.ts";
@@ -39,7 +40,7 @@ export interface Io {
 const routes = buildRouteMap<string, Context>({
   routes: {
     kernel: buildRouteMap({
-      routes: { fetch: kernelFetchCommand, list: kernelListCommand },
+      routes: { check: kernelCheckCommand, fetch: kernelFetchCommand, list: kernelListCommand },
       docs: { brief: "Fetch and list distribution kernels" },
     }),
     diff: diffCommand,

@@ -43,6 +43,8 @@ const SECTION_HEADER_SIZE_BYTES = 64;
 const MAX_SECTIONS = 1_000_000;
 /** Larger than any page. */
 const MAX_ALIGNMENT = 1 << 24;
+/** 0x7f "ELF". */
+const MAGIC = 0x7f454c46;
 /** Memory without contents: the kernel and its modules live in 2 GB. */
 const MAX_MEMORY_BYTES = 2 ** 31;
 /** Names of a kernel image take 3 MB. */
@@ -59,7 +61,7 @@ export function openElf(source: ByteSource): ElfFile {
   const want = (field: string, found: number, wanted: number): void => {
     if (found !== wanted) fail(source, "ELF header", `${field} is ${found}, wanted ${wanted}`);
   };
-  want("magic", view.getUint32(0), 0x7f454c46);
+  if (view.getUint32(0) !== MAGIC) fail(source, "ELF header", "it is not an ELF file");
   want("class", view.getUint8(4), 2);
   want("data encoding", view.getUint8(5), 1);
   want("version", view.getUint8(6), 1);
