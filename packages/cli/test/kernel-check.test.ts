@@ -21,7 +21,29 @@ const unit = "drivers/block/loop.c";
 
 describe("kgraft kernel check", () => {
   test("finds the units as they were shipped, in vmlinux and in a module", async () => {
+    const { code, stdout } = await runKgraft([
+      "kernel",
+      "check",
+      release,
+      "fs/proc/version.c",
+      unit,
+      "--json",
+    ]);
+    const { checks } = JSON.parse(stdout) as Document;
+    expect(checks.map(({ object, differing }) => [object, differing])).toEqual([
+      ["vmlinux", []],
+      ["loop", []],
+    ]);
+    expect(checks[1]?.functions).toBeGreaterThan(40);
+    expect(code).toBe(0);
+  });
+
+  test("tells an object of another optimisation level, made with the command that it prints", async () => {
+    await using directory = await scratch();
     const object = join(directory.path, "loop.o");
+    const printed = await runKgraft(["kernel", "check", release, unit, "--print-command"]);
+    const command = printed.stdout.replace(/ -o \S+/, ` -o ${object}`).replace(" -O2 ", " -O1 ");
+    execFileSync("sh", ["-c", command], { stdio: "pipe" });
     const { code, stdout } = await runKgraft(["kernel", "check", release, unit, "--object", object]);
     expect(stdout).toMatch(/✘ drivers\/block\/loop\.c +loop +\d+ of \d+ functions equal\n/);
     expect(code).toBe(1);
