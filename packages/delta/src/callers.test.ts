@@ -55,6 +55,19 @@ describe("computeDelta() of a changed function without a traced entry", () => {
   });
 });
 
+describe("computeDelta() of a kernel thread's loop", () => {
+  const thread = (change: number): string => `
+    extern int kthread_should_stop(void);
+    int other(int x) { return value(x + ${change}); }
+    int loop(void *data) { while (!kthread_should_stop()) value(${change}); return 0; }`;
+
+  test("warns that a transition waits for the thread's end", () => {
+    const { functions, warnings } = patchedOf(thread(1), thread(2));
+    expect(functions.map(({ name }) => name)).toEqual(["other", "loop"]);
+    expect(warnings).toEqual([expect.objectContaining({ code: "thread-function", subject: "loop" })]);
+  });
+});
+
 describe("computeDelta() of changes that nothing running depends on", () => {
   const user = (n: number): string => `int user(int x) { return value(x + ${n}); }\n`;
   const about = (text: string): string =>

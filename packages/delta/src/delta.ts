@@ -18,6 +18,7 @@ import {
   changedSections,
   isLeftOut,
   movedSymbols,
+  threadFunction,
   unreplaceable,
   unsplitCode,
 } from "./patchability.ts";
@@ -120,6 +121,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     else functions.push(replaced);
   }
   reasons.push(...selection.reasons, ...output.reasons);
+  const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {
     kind: "patched",
@@ -127,7 +129,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     functions,
     added: added.map(({ main }) => describe(main)),
     livepatchReferences: output.livepatchReferences,
-    warnings: uniqueReasons([...announced.warnings, ...output.warnings]),
+    warnings: uniqueReasons([...announced.warnings, ...output.warnings, ...threads]),
   };
 }
 

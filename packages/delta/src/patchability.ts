@@ -256,6 +256,33 @@ export function unreplaceable(original: Part, parts: Parts): Reason[] {
   return [];
 }
 
+/** How the loop of a kernel thread asks whether it is to end. */
+const threadLoop: ReadonlySet<string> = new Set([
+  "kthread_freezable_should_stop",
+  "kthread_should_park",
+  "kthread_should_stop",
+]);
+
+/**
+ * A function that a kernel thread may never leave: as long as the thread sleeps in it, a transition waits. Seen with
+ * `pktgen_thread_worker()`.
+ */
+export function threadFunction(original: Part, parts: Parts): Reason[] {
+  const loops = parts
+    .references(original)
+    .some(({ target }) => target.kind === "outside" && threadLoop.has(target.symbol.name));
+  if (!loops) return [];
+  const name = describe(original);
+  return [
+    {
+      code: "thread-function",
+      subject: name,
+      message: `${name} loops until its kernel thread is to end: where such a thread runs, the transition waits for that`,
+      hint: "end the thread before (unload its module, or stop what uses it), or let the patch be forced",
+    },
+  ];
+}
+
 /** Whether ftrace can redirect the function. */
 export function isTraced(original: Part, parts: Parts): boolean {
   const main = original.symbols.find((symbol) => symbol.name === original.name);

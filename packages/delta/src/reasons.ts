@@ -20,6 +20,7 @@ export type ReasonCode =
   | "unknown-symbol"
   | "ambiguous-symbol"
   | "ambiguous-static"
+  | "thread-function"
   | "unreachable-key"
   | "unresolved-reference"
   | "unsupported-relocation"
