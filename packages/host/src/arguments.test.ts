@@ -5,6 +5,8 @@ const commands: readonly Shape[] = [
   { name: "patches", operand: null, options: [] },
   { name: "wait", operand: null, options: ["timeout"] },
   { name: "load", operand: "FILE.ko", options: ["timeout", "no-wait"] },
+  { name: "vex", operand: null, options: ["format", "output"] },
+  { name: "completion", operand: "bash|zsh", options: [] },
 ];
 
 describe("parseArguments() accepts", () => {
@@ -23,6 +25,10 @@ describe("parseArguments() accepts", () => {
     [["wait", "--timeout", "0"], { timeoutMs: 0 }],
     [["load", "a.ko", "--no-wait"], { operand: "a.ko", noWait: true }],
     [["load", "--", "-a.ko"], { operand: "-a.ko" }],
+    [["vex", "--format", "csaf"], { options: new Map([["format", "csaf"]]) }],
+    [["vex", "-o", "-x"], { options: new Map([["output", "-x"]]) }],
+    [["vex", "--output=a=b"], { options: new Map([["output", "a=b"]]) }],
+    [["completion", "zsh"], { operand: "zsh" }],
   ])("%j", (argv, wanted) => {
     expect(parseArguments(commands, argv)).toMatchObject(wanted);
   });
@@ -31,13 +37,19 @@ describe("parseArguments() accepts", () => {
 describe("parseArguments() refuses", () => {
   test.each([
     [[], "no command given"],
-    [["patchs"], "cannot run command patchs: wanted one of patches, wait, load"],
+    [["patchs"], "cannot run command patchs: wanted one of patches, wait, load, vex"],
     [["patches", "extra"], "1 operands given, wanted no operand"],
     [["load"], "0 operands given, wanted FILE.ko"],
     [["load", "a.ko", "b.ko"], "2 operands given, wanted FILE.ko"],
     [["-x", "patches"], "cannot read option -x"],
     [["patches", "--timeout", "1"], "it has no option --timeout"],
     [["wait", "--no-wait"], "it has no option --no-wait"],
+    [["load", "a.ko", "--no-wait=1"], "cannot read option --no-wait=1"],
+    [["vex", "--format", "x"], 'cannot read --format: found "x", wanted openvex|csaf'],
+    [["vex", "--format"], 'cannot read --format: found ""'],
+    [["vex", "-o"], 'cannot read --output: found "", wanted FILE'],
+    [["wait", "-o", "x"], "it has no option --output"],
+    [["completion", "tcsh"], 'cannot run completion: found "tcsh", wanted bash|zsh'],
     [["wait", "--timeout"], 'found "", wanted seconds'],
     [["wait", "--timeout", "-1"], 'found "-1"'],
     [["wait", "--timeout", "1e3"], 'found "1e3"'],

@@ -4,15 +4,30 @@
  */
 import { UsageError } from "./errors.ts";
 
+interface Option {
+  /** What follows it, as help shows it; words with `|` between them are all that may follow; null for nothing. */
+  readonly argument: string | null;
+  /** `-o` for `--output`. */
+  readonly letter?: string;
+}
+
+/** The options that only some commands have. Help and shell completion are made of this table too. */
+export const optionTable = {
+  timeout: { argument: "S" },
+  "no-wait": { argument: null },
+  format: { argument: "openvex|csaf" },
+  output: { argument: "FILE", letter: "o" },
+} as const;
+
+export type OptionName = keyof typeof optionTable;
+
 /** What a command accepts beside `-v`, `--json` and `--help`. */
 export interface Shape {
   readonly name: string;
-  /** Name of the one operand it wants, such as `FILE.ko`; null for none. */
+  /** Name of the one operand it wants, such as `FILE.ko` or `bash|zsh|fish`; null for none. */
   readonly operand: string | null;
   readonly options: readonly OptionName[];
 }
-
-type OptionName = "timeout" | "no-wait";
 
 export interface Invocation<Command extends Shape> {
   readonly command: Command | null;
@@ -21,6 +36,8 @@ export interface Invocation<Command extends Shape> {
   readonly json: boolean;
   readonly help: boolean;
   readonly version: boolean;
+  /** What was given of {@link optionTable}; "" for an option that nothing follows. */
+  readonly options: ReadonlyMap<OptionName, string>;
   readonly noWait: boolean;
   readonly timeoutMs: number | null;
 }
@@ -28,8 +45,8 @@ export interface Invocation<Command extends Shape> {
 interface Words {
   readonly operands: string[];
   readonly flags: Set<string>;
+  readonly options: Map<OptionName, string>;
   verbosity: number;
-  timeout: string | null;
 }
 
 /** Reads a command line. @throws UsageError */
@@ -52,6 +69,7 @@ export function parseArguments<Command extends Shape>(
   if (command !== null && !help && !version) {
     checkShape(command, operands, words);
   }
+  const timeout = words.options.get("timeout");
   return {
     command,
     operand: operands[0] ?? "",
@@ -59,23 +77,25 @@ export function parseArguments<Command extends Shape>(
     json: words.flags.has("--json"),
     help,
     version,
-    noWait: words.flags.has("--no-wait"),
-    timeoutMs: words.timeout === null ? null : parseSeconds(words.timeout),
+    options: words.options,
+    noWait: words.options.has("no-wait"),
+    timeoutMs: timeout === undefined ? null : parseSeconds(timeout),
   };
 }
 
 function splitWords(argv: readonly string[]): Words {
-  const words: Words = { operands: [], flags: new Set(), verbosity: 0, timeout: null };
+  const words: Words = { operands: [], flags: new Set(), options: new Map(), verbosity: 0 };
   for (let at = 0; at < argv.length; at++) {
     const word = argv[at]!; // below length
+    const option = findOption(word);
     if (word === "--") {
       words.operands.push(...argv.slice(at + 1));
       break;
-    } else if (word === "--timeout") {
-      at += 1;
-      words.timeout = argv[at] ?? "";
-    } else if (word.startsWith("--timeout=")) {
-      words.timeout = word.slice("--timeout=".length);
+    } else if (option !== null) {
+      const { name, value } = option;
+      const follows = optionTable[name].argument !== null && value === null;
+      at += follows ? 1 : 0;
+      words.options.set(name, follows ? (argv[at] ?? "") : (value ?? ""));
     } else if (/^-[hv]+$/.test(word)) {
       words.verbosity += word.split("v").length - 1;
       if (word.includes("h")) {
@@ -83,7 +103,7 @@ function splitWords(argv: readonly string[]): Words {
       }
     } else if (word === "--verbose") {
       words.verbosity += 1;
-    } else if (["--json", "--help", "--version", "--no-wait"].includes(word)) {
+    } else if (["--json", "--help", "--version"].includes(word)) {
       words.flags.add(word);
     } else if (word.startsWith("-")) {
       throw new UsageError(`cannot read option ${word}: no command has it`, "type: kgr --help");
@@ -92,6 +112,19 @@ function splitWords(argv: readonly string[]): Words {
     }
   }
   return words;
+}
+
+/** `--timeout`, `--timeout=5`, `-o`: which option that is, and what stands behind its `=`. */
+function findOption(word: string): { readonly name: OptionName; readonly value: string | null } | null {
+  const [, long, value] = /^--([a-z-]+)(?:=(.*))?$/s.exec(word) ?? [];
+  for (const name of Object.keys(optionTable) as OptionName[]) {
+    const option: Option = optionTable[name];
+    const takesValue = value === undefined || option.argument !== null;
+    if ((long === name && takesValue) || word === `-${option.letter}`) {
+      return { name, value: value ?? null };
+    }
+  }
+  return null;
 }
 
 function checkShape(command: Shape, operands: readonly string[], words: Words): void {
@@ -104,15 +137,27 @@ function checkShape(command: Shape, operands: readonly string[], words: Words): 
       hint,
     );
   }
-  const given: readonly (readonly [OptionName, boolean])[] = [
-    ["timeout", words.timeout !== null],
-    ["no-wait", words.flags.has("--no-wait")],
-  ];
-  for (const [option, present] of given) {
-    if (present && !command.options.includes(option)) {
+  if (!isChoice(command.operand, operands[0])) {
+    const found = `found ${JSON.stringify(operands[0])}, wanted ${command.operand}`;
+    throw new UsageError(`cannot run ${command.name}: ${found}`, hint);
+  }
+  for (const [option, value] of words.options) {
+    if (!command.options.includes(option)) {
       throw new UsageError(`cannot run ${command.name}: it has no option --${option}`, hint);
     }
+    const { argument } = optionTable[option];
+    if (!isChoice(argument, value) || (argument === "FILE" && value === "")) {
+      throw new UsageError(
+        `cannot read --${option}: found ${JSON.stringify(value)}, wanted ${argument}`,
+        hint,
+      );
+    }
   }
+}
+
+/** Whether a word is among those that may stand there; any is where there is no list. */
+function isChoice(argument: string | null, word: string | undefined): boolean {
+  return argument === null || !argument.includes("|") || argument.split("|").includes(word ?? "");
 }
 
 const longestSeconds = 86_400;

@@ -1,6 +1,6 @@
 /** The tool from its command line to its exit code. */
 import packageJson from "../package.json" with { type: "json" };
-import { parseArguments } from "./arguments.ts";
+import { optionTable, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { blockingCommand } from "./commands/blocking.ts";
 import { disableCommand } from "./commands/disable.ts";
@@ -75,9 +75,11 @@ Exit codes and examples stand in kgr(1).
 }
 
 function helpOf(command: Command): string {
-  const timeout = command.options.includes("timeout") ? " [--timeout S]" : "";
-  const noWait = command.options.includes("no-wait") ? " [--no-wait]" : "";
-  return `usage: kgr [-v] [--json] ${synopsis(command)}${timeout}${noWait}
+  const options = command.options.map((name) => {
+    const option = optionTable[name].argument === null ? name : `${name} ${optionTable[name].argument}`;
+    return ` [--${option}]`;
+  });
+  return `usage: kgr [-v] [--json] ${synopsis(command)}${options.join("")}
 
 ${command.brief[0]?.toUpperCase()}${command.brief.slice(1)}.
 ${command.details}
