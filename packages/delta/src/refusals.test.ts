@@ -48,7 +48,7 @@ const inGroup = (n: number): string => `
   asm(".pushsection .text.shared,\\"axG\\",@progbits,shared,comdat\\n.weak shared\\n.type shared,@function\\n"
     "shared: call __fentry__\\nmov $${n},%eax\\nret\\n.size shared, .-shared\\n.popsection");`;
 
-const refusals: Readonly<Record<Exclude<ReasonCode, "left-out">, readonly Refusal[]>> = {
+const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-function">, readonly Refusal[]>> = {
   "changed-data": [
     {
       what: "a variable's changed initial value",
