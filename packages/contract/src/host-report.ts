@@ -59,3 +59,56 @@ export interface BlockingTask {
   /** Kernel stack, innermost first, as /proc/PID/task/TID/stack has it; empty where it cannot be read. */
   readonly stack: readonly string[];
 }
+
+/** `kgr fixes --json` */
+export interface FixesReport {
+  readonly fixes: readonly FixReport[];
+}
+
+/** A fix that is in force for every task of the machine. */
+export interface FixReport {
+  /** A CVE number, or whatever else names it. */
+  readonly id: string;
+  readonly title: string;
+  /** null where the manifest does not say how severe it is. */
+  readonly cvss: { readonly vector: string; readonly score: number } | null;
+  /** The live patch that brings it. */
+  readonly patch: string;
+  /** Since when it has been in force here without a break, in UTC (RFC 3339); null where nobody noted it. */
+  readonly since: string | null;
+}
+
+/** `kgr uname --json` */
+export interface UnameReport {
+  /** Kernel release the machine runs, as `uname -r`. */
+  readonly running: string;
+  /** The kernel whose fixes are all in force; null where no manifest in force names one. */
+  readonly effective: {
+    readonly release: string;
+    /** Version of the distribution's package, such as `6.1.192-1`. */
+    readonly packageVersion: string;
+    /** The live patch that brings it there. */
+    readonly patch: string;
+  } | null;
+}
+
+/** `kgr metrics --json`: the families of the Prometheus exposition format. */
+export interface MetricsReport {
+  readonly metrics: readonly MetricFamily[];
+}
+
+export interface MetricFamily {
+  readonly name: string;
+  readonly help: string;
+  readonly type: "gauge";
+  readonly samples: readonly {
+    readonly labels: Readonly<Record<string, string>>;
+    readonly value: number;
+  }[];
+}
+
+/** `kgr completion --json` */
+export interface CompletionReport {
+  readonly shell: "bash" | "zsh" | "fish";
+  readonly script: string;
+}

@@ -13,6 +13,20 @@ export interface ManifestFunction {
   readonly replacementSizeBytes: number;
 }
 
+/** Something that a live patch repairs. */
+export interface ManifestFix {
+  /** A CVE number, or whatever else names it. */
+  readonly id: string;
+  readonly title: string;
+  /** How severe it is by the Common Vulnerability Scoring System, where the author says so. */
+  readonly cvss?: {
+    /** Such as `CVSS:3.1/AV:L/AC:L/PR:L/UI:N/S:U/C:H/I:H/A:H`. */
+    readonly vector: string;
+    /** From 0 to 10. */
+    readonly score: number;
+  };
+}
+
 /**
  * The manifest of a live patch, the `NAME.json` beside its `NAME.ko`: what it replaces, in which kernel, why,
  * and from what it was made.
@@ -32,7 +46,12 @@ export interface Manifest {
   };
   readonly module: { readonly file: string; readonly sha256: string; readonly sizeBytes: number };
   /** What the patch repairs, as far as its author said so. */
-  readonly fixes: readonly { readonly id: string; readonly title: string }[];
+  readonly fixes: readonly ManifestFix[];
+  /**
+   * The distribution's kernel whose fixes are all in force with this patch, where there is such a one: the
+   * effective kernel.
+   */
+  readonly effective?: { readonly release: string; readonly packageVersion: string };
   readonly functions: readonly ManifestFunction[];
   /** The source changes it was made from. */
   readonly sources: readonly { readonly file: string; readonly sha256: string }[];
@@ -42,6 +61,11 @@ export interface Manifest {
 
 const text: z.ZodMiniType<string> = z.string().check(z.maxLength(4096));
 const sha256: z.ZodMiniType<string> = z.string().check(z.regex(/^[0-9a-f]{64}$/));
+const release: z.ZodMiniType<string> = z.string().check(z.regex(/^[A-Za-z0-9._+~-]{1,64}$/));
+const cvss: z.ZodMiniType<NonNullable<ManifestFix["cvss"]>> = z.strictObject({
+  vector: z.string().check(z.regex(/^CVSS:[34]\.[01](\/[A-Za-z]{1,3}:[A-Za-z]{1,2})+$/), z.maxLength(256)),
+  score: z.number().check(z.minimum(0), z.maximum(10)),
+});
 const count: z.ZodMiniType<number> = z.int().check(z.minimum(0));
 
 /** What a reader accepts: unknown fields are refused, so that a manifest of a later kind is not half understood. */
@@ -49,13 +73,14 @@ export const manifestSchema: z.ZodMiniType<Manifest> = z.strictObject({
   schema: z.literal("kgraft-manifest/1"),
   name: z.string().check(z.regex(/^[A-Za-z0-9_]{1,55}$/)),
   kernel: z.strictObject({
-    release: z.string().check(z.regex(/^[A-Za-z0-9._+~-]{1,64}$/)),
+    release,
     packageVersion: text,
     architecture: z.enum(["amd64", "ppc64el"]),
     buildId: z.string().check(z.regex(/^[0-9a-f]{8,64}$/)),
   }),
   module: z.strictObject({ file: text, sha256, sizeBytes: count }),
-  fixes: z.array(z.strictObject({ id: text, title: text })),
+  fixes: z.array(z.strictObject({ id: text, title: text, cvss: z.exactOptional(cvss) })),
+  effective: z.exactOptional(z.strictObject({ release, packageVersion: text })),
   functions: z.array(
     z.strictObject({
       object: z.string().check(z.regex(/^[A-Za-z0-9_]{1,55}$/)),

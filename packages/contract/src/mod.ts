@@ -4,12 +4,18 @@
  *
  * @module
  */
-export { type Manifest, type ManifestFunction, manifestSchema } from "./manifest.ts";
+export { type Manifest, type ManifestFix, type ManifestFunction, manifestSchema } from "./manifest.ts";
 export type {
   BlockingReport,
   BlockingTask,
+  CompletionReport,
+  FixesReport,
+  FixReport,
+  MetricFamily,
+  MetricsReport,
   PatchesReport,
   PatchReport,
   StatusReport,
   TransitionReport,
+  UnameReport,
 } from "./host-report.ts";
