@@ -14,6 +14,7 @@ declare module "qjs:std" {
   export const out: File;
   export const err: File;
   export function open(path: string, mode: string, error: { errno?: number }): File | null;
+  export function getenv(name: string): string | undefined;
   export function exit(status: number): never;
 }
 

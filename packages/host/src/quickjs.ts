@@ -28,7 +28,10 @@ export function quickjsSystem(): System {
     removeFile: (path) => expect("remove", path, os.remove(path), "ENOENT"),
     exists: (path) => os.stat(path)[1] === 0,
     run,
+    kernelLog,
+    environment: (name) => std.getenv(name) ?? "",
     nowMs: () => os.now(),
+    epochMs: () => Date.now(),
     sleep: (durationMs) =>
       new Promise((resolve) => {
         if (interrupted) {
@@ -80,6 +83,29 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
       parts.push(new Uint8Array(buffer.slice(0, count)));
     }
     return parts.length === 1 ? parts[0]! : join(parts, sizeBytes);
+  } finally {
+    os.close(fd);
+  }
+}
+
+/** Each read of /dev/kmsg is one message; without O_NONBLOCK the one after the last would be waited for. */
+function kernelLog(): readonly string[] {
+  const O_NONBLOCK = 0x800;
+  const fd = expect("open", "/dev/kmsg", os.open("/dev/kmsg", os.O_RDONLY | O_NONBLOCK));
+  const messages: string[] = [];
+  try {
+    for (;;) {
+      const count = os.read(fd, buffer, 0, buffer.byteLength);
+      const code = count < 0 ? errorName(-count) : "";
+      if (count === 0 || code === "EAGAIN") {
+        return messages;
+      }
+      // EPIPE: messages were dropped meanwhile, the next read goes on with the oldest.
+      if (code !== "EPIPE" && code !== "EINTR") {
+        expect("read", "/dev/kmsg", count);
+        messages.push(decodeUtf8(new Uint8Array(buffer, 0, count)));
+      }
+    }
   } finally {
     os.close(fd);
   }

@@ -24,8 +24,14 @@ export interface System {
   exists(path: string): boolean;
   /** Runs a program with messages in English; `output` is what it said, at most 4 KiB. */
   run(program: readonly string[], timeoutMs: number): Promise<RunResult>;
-  /** Milliseconds since some fixed moment. */
+  /** Messages of the kernel that it still has, oldest first, as /dev/kmsg shows them. @throws SystemError */
+  kernelLog(): readonly string[];
+  /** A variable of the environment; "" where it is not set. */
+  environment(name: string): string;
+  /** Milliseconds since the machine was started, without the time that it slept. */
   nowMs(): number;
+  /** Milliseconds since 1970, by the machine's clock. */
+  epochMs(): number;
   /** Waits, shorter when interrupted. */
   sleep(durationMs: number): Promise<void>;
   /** From here on SIGINT, SIGTERM and SIGHUP do not end the program but make `interrupted()` true. */

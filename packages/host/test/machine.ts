@@ -31,6 +31,9 @@ export interface Machine {
   readonly interrupt: () => void;
   /** Runs kgr. */
   readonly kgr: (...argv: string[]) => Promise<{ status: number; out: string; err: string }>;
+  readonly environment: Record<string, string>;
+  /** What the machine's clock says, in milliseconds since 1970, beside the time that passes by waiting. */
+  epochMs: number;
   /** Called before each wait, with how many there were. */
   onSleep: ((count: number) => void) | null;
   columns: number | null;
@@ -85,7 +88,9 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
     system: nodeSystem(root, printed, {
       interrupted: () => interrupted,
       columns: () => machine.columns,
+      environment: (name) => machine.environment[name] ?? "",
       nowMs: () => clockMs,
+      epochMs: () => machine.epochMs + clockMs,
       sleep(durationMs) {
         machine.onSleep?.(++sleeps);
         clockMs += durationMs;
@@ -109,6 +114,8 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
       const status = await main(machine.system, argv);
       return { status, out: printed.out, err: printed.err };
     },
+    environment: {},
+    epochMs: Date.UTC(2026, 10, 24, 14, 0, 0),
     onSleep: null,
     columns: null,
   };
@@ -119,7 +126,9 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
 interface Hooks {
   readonly interrupted: () => boolean;
   readonly columns: () => number | null;
+  readonly environment: (name: string) => string;
   readonly nowMs: () => number;
+  readonly epochMs: () => number;
   readonly sleep: (durationMs: number) => void;
 }
 
@@ -154,7 +163,13 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
         ? { kind: "timeout", output }
         : { kind: "exited", status: result.status, output };
     },
+    kernelLog: () =>
+      attempt("open", "/dev/kmsg", () => readFileSync(`${root}/dev/kmsg`, "utf8"))
+        .trimEnd()
+        .split("\n"),
+    environment: hooks.environment,
     nowMs: hooks.nowMs,
+    epochMs: hooks.epochMs,
     async sleep(durationMs) {
       hooks.sleep(durationMs);
       await new Promise((resolve) => setImmediate(resolve));
