@@ -9,6 +9,7 @@ import { siteStaticName } from "./names.ts";
 import { type Part, partBytes } from "./part.ts";
 import type { Parts, Reference, Target } from "./parts.ts";
 import type { Special } from "./special.ts";
+import { typeIds } from "./type-ids.ts";
 
 export interface Side {
   readonly parts: Parts;
@@ -50,6 +51,7 @@ export class Comparison {
     const before = this.#original.parts.references(original);
     const after = this.#patched.parts.references(patched);
     if (before.length !== after.length || this.#depth === MAX_DEPTH) return false;
+    if (typeIds(original) !== typeIds(patched)) return false;
     if (!bytesEqual(this.#masked(original, before), this.#masked(patched, after))) return false;
     this.#assumed.set(patched, original);
     this.#depth++;

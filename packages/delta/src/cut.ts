@@ -11,6 +11,7 @@ import {
   SHF_MERGE,
   SHF_STRINGS,
   SHF_WRITE,
+  sectionOf,
   STB_GLOBAL,
   STB_WEAK,
   STT_FUNC,
@@ -19,6 +20,7 @@ import {
 } from "@kgraft/elf";
 import type { Architecture } from "./arch/architecture.ts";
 import { isLiteralName, isPrefixSymbol, isSiteStatic, staticLocalName } from "./names.ts";
+import { typeIdOf, typeIdSection } from "./type-ids.ts";
 import { isCode, isIgnored, type Part, type PartKind } from "./part.ts";
 
 /** Offsets of each section that relocations lead to, other than by the name of a function or variable. */
@@ -95,7 +97,10 @@ function divide(labels: readonly ObjectSymbol[], starts: readonly number[]): Obj
   return divided;
 }
 
-function isNamed({ type, name }: ObjectSymbol): boolean {
+function isNamed(symbol: ObjectSymbol): boolean {
+  const { type, name } = symbol;
+  if (sectionOf(symbol)?.name === typeIdSection)
+    return typeIdOf(symbol) === undefined && type !== STT_SECTION;
   return (type === STT_FUNC || type === STT_OBJECT) && !isPrefixSymbol(name);
 }
 

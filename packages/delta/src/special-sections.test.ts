@@ -431,3 +431,29 @@ describe("computeDelta() point 12, keys of static branches and static calls", ()
     });
   });
 });
+
+describe("lists of BTF types", () => {
+  const list = (id: string): string => `
+    asm(".pushsection .BTF_ids,\\"a\\"\\n.local first\\nfirst:\\n.zero 4\\n"
+      ".local __BTF_ID__func__one__1\\n.type __BTF_ID__func__one__1,@object\\n.size __BTF_ID__func__one__1,4\\n"
+      "__BTF_ID__func__one__1: .zero 4\\n"
+      ".local second\\nsecond:\\n"
+      ".local __BTF_ID__func__${id}\\n.type __BTF_ID__func__${id},@object\\n.size __BTF_ID__func__${id},4\\n"
+      "__BTF_ID__func__${id}: .zero 4\\n.popsection");
+    extern unsigned first[], second[];`;
+  const user = (n: number): string => `int user(int x) { return value(x + ${n}) + second[0]; }`;
+
+  test("are reached in the running kernel, by the list's own label", () => {
+    const verdict = patchedOf(list("two__2") + user(1), list("two__77") + user(2));
+    expect(referencesOf(verdict, ".text.user")).toContain("original second");
+    expect([...verdict.livepatchReferences.values()].map(({ name }) => name)).toContain("second");
+    expect(verdict.object.sections.map(({ name }) => name)).not.toContain(".BTF_ids");
+  });
+
+  test("are refused when another type is asked for, though the bytes are the same", () => {
+    expect(deltaOf(list("two__2") + user(1), list("three__2") + user(2))).toMatchObject({
+      kind: "refused",
+      reasons: [{ code: "changed-data", subject: "second" }],
+    });
+  });
+});
