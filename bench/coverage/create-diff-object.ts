@@ -141,7 +141,7 @@ function withoutTypes({ original, patched }: Pair, scratch: string): readonly [s
   return [first, second];
 }
 
-const main = resolve(import.meta.dirname, "../../packages/cli/src/main.ts");
+const kgraft = resolve(import.meta.dirname, "../../kgraft");
 
 function ownProcess({ object, image, original, patched }: Pair, kernel: KernelTree, output: string): void {
   const words = [
@@ -155,7 +155,7 @@ function ownProcess({ object, image, original, patched }: Pair, kernel: KernelTr
     "-o",
     output,
   ];
-  spawnSync(process.execPath, [main, "delta", original, patched, ...words], { stdio: "ignore" });
+  spawnSync(kgraft, ["delta", original, patched, ...words], { stdio: "ignore" });
 }
 
 function inProcess(
