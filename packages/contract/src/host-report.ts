@@ -58,6 +58,15 @@ export interface BlockingTask {
   readonly commandLine: readonly string[];
   /** Kernel stack, innermost first, as /proc/PID/task/TID/stack has it; empty where it cannot be read. */
   readonly stack: readonly string[];
+  readonly kind: "process" | "kernel-thread";
+  /** `sleeping`: a signal would wake it, if it is a process; `uninterruptible`: it would not. */
+  readonly state: "running" | "sleeping" | "uninterruptible" | "stopped" | "frozen";
+  /** How long ago it last ran; null where it runs or the kernel does not tell. */
+  readonly asleepMs: number | null;
+  /** The innermost function on its stack that the transition changes, and for which it blocks. */
+  readonly function: string | null;
+  /** The unit of systemd that it belongs to. */
+  readonly unit: string | null;
 }
 
 /** `kgr fixes --json` */

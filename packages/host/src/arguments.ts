@@ -14,7 +14,11 @@ interface Option {
 /** The options that only some commands have. Help and shell completion are made of this table too. */
 export const optionTable = {
   timeout: { argument: "S" },
+  "on-timeout": { argument: "report|wait|reverse" },
   "no-wait": { argument: null },
+  "dry-run": { argument: null },
+  // klp's -n, --non-interactive.
+  yes: { argument: null, letter: "n" },
   format: { argument: "openvex|csaf" },
   output: { argument: "FILE", letter: "o" },
 } as const;

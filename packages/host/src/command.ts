@@ -1,5 +1,7 @@
 /** What a command of `kgr` is; each has a file of its own in commands/. */
 import type { Invocation, Shape } from "./arguments.ts";
+import type { Dialect } from "./dialect.ts";
+import type { Policy } from "./policy.ts";
 import type { System } from "./system.ts";
 
 export interface Command extends Shape {
@@ -14,6 +16,10 @@ export interface Command extends Shape {
 export interface Context {
   readonly system: System;
   readonly invocation: Invocation<Command>;
+  /** What the administrator allows. */
+  readonly policy: Policy;
+  /** Whose words it speaks. */
+  readonly dialect: Dialect;
 }
 
 /** Prints a command's one JSON document. */

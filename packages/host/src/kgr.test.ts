@@ -62,6 +62,11 @@ function applying(): Machine {
 const attributes = (active01: number, cve: string, fixes: string): string =>
   `lp_demo\n    active: ${active01}\n    RPM: (none)\n    CVE: ${cve}\n    bug fixes and enhancements: ${fixes}\n`;
 const stack = "        do_sys_poll+0x1/0x2\n        do_syscall_64+0x3/0x4\n";
+const ofThread =
+  ": kernel thread, sleeps in the kernel\n" +
+  "        nothing wakes it but its own work (the kernel tries each 15 s); or turn back with: kgr disable lp_demo\n";
+const ofProcess =
+  ": sleeps in the kernel\n        wake it with: kgr poke; or turn back with: kgr disable lp_demo\n";
 
 describe("main() prints to the letter", () => {
   test.each<[string, () => Machine, string, string]>([
@@ -106,13 +111,90 @@ describe("main() prints to the letter", () => {
       "blocking -vv",
       applying,
       "-vv blocking",
-      `3 [task3]\n    thread 3 task3\n${stack}20 sleep 100\n` +
-        `    thread 20 task20\n${stack}    thread 21 task21\n${stack}`,
+      `3 [task3]\n    thread 3 task3${ofThread}${stack}20 sleep 100\n` +
+        `    thread 20 task20${ofProcess}${stack}    thread 21 task21${ofProcess}${stack}`,
+    ],
+    ["blocking_threads, none", idle, "blocking_threads", ""],
+    ["blocking_threads", applying, "blocking_threads", "3 3\n20 20\n20 21\n"],
+    [
+      "blocking_threads -v",
+      applying,
+      "-v blocking_threads",
+      "3 3 [task3]\n20 20 sleep 100\n20 21 sleep 100\n",
     ],
     ["wait", idle, "wait", "ready\n"],
     ["--version", idle, "--version", "kgr 0.1.0\n"],
   ])("%s", async (_, machine, line, out) => {
     expect(await machine().kgr(...line.split(" "))).toEqual({ status: 0, out, err: "" });
+  });
+});
+
+describe("main() speaks klp when it is called by that name", () => {
+  test.each<[string, () => Machine, string, string]>([
+    ["status", applying, "status", "in_progress\n"],
+    ["blocking, none", idle, "blocking", ""],
+    ["blocking -v, none", idle, "-v blocking", "no threads with klp_in_progress set\n"],
+    ["blocking", applying, "blocking", "3\n20\n21\n"],
+    ["blocking -v", applying, "blocking -v", "3 [task3]\n20 sleep 100\n21 sleep 100\n"],
+    [
+      "initial patch",
+      () => described({ fixes: [], functions: [] }),
+      "-v patches",
+      attributes(1, "(none - this is an initial kernel live patch)", "(none)"),
+    ],
+    ["--version", idle, "--version", "klp 0.1.0\n"],
+  ])("%s", async (_, machine, line, out) => {
+    expect(await machine().klp(...line.split(" "))).toEqual({ status: 0, out, err: "" });
+  });
+
+  test("an error", async () => {
+    expect((await idle().klp("frobnicate")).err).toMatch(/^klp: cannot run command frobnicate/);
+  });
+});
+
+describe("main() reads kGraft's own kernel", () => {
+  const modules =
+    "kgraft_patch_3_12_51 1 1 - Live 0x0 (OEK)\nkgraft_patch_3_12_50 1 0 - Live 0x0 (OEK)\next4 1 1 - Live 0x0\n";
+  const kgraft = (inProgress: string): Machine => {
+    const machine = makeMachine({
+      ...idleMachine,
+      "/proc/modules": modules,
+      "/sys/kernel/kgraft/in_progress": `${inProgress}\n`,
+      "/proc/7/cmdline": "old\u0000",
+      "/proc/7/comm": "old\n",
+      "/proc/7/kgr_in_progress": "1\n",
+      "/proc/7/task/7/comm": "old\n",
+      "/proc/8/task/8/kgr_in_progress": "0\n",
+      "/proc/8/task/9/kgr_in_progress": "1\n",
+      "/proc/8/task/9/comm": "nine\n",
+    });
+    machine.remove("/sys/kernel/livepatch");
+    return machine;
+  };
+  test.each<[string, string, number, string]>([
+    ["status", "0", 0, "ready\n"],
+    ["status", "1", 0, "in_progress\n"],
+    ["check", "0", 0, ""],
+    ["check", "1", 1, ""],
+    ["patches", "0", 0, "kgraft_patch_3_12_50\nkgraft_patch_3_12_51\n"],
+    ["blocking", "1", 0, "7\n8\n"],
+    ["-v blocking", "1", 0, "7 old\n8 [nine]\n"],
+    ["-v blocking", "0", 0, "no processes with kgr_in_progress set\n"],
+    ["blocking_threads", "1", 0, "7 7\n8 9\n"],
+    [
+      "-v -v blocking_threads",
+      "1",
+      0,
+      "7 7 old\n    thread 7 old\n        (stack cannot be read)\n" +
+        "8 9 [nine]\n    thread 9 nine\n        (stack cannot be read)\n",
+    ],
+  ])("%s, in_progress %s", async (line, inProgress, status, out) => {
+    expect(await kgraft(inProgress).kgr(...line.split(" "))).toEqual({ status, out, err: "" });
+  });
+
+  test("which patch is active", async () => {
+    const { out } = await kgraft("0").kgr("-v", "patches");
+    expect(out).toMatch(/^kgraft_patch_3_12_50\n {4}active: 0\n(.*\n)*kgraft_patch_3_12_51\n {4}active: 1\n/);
   });
 });
 
@@ -179,12 +261,20 @@ describe("main() answers what is wrong with an exit code of its own", () => {
   });
 });
 
-test.each(["status", "check", "patches", "blocking", "load", "enable", "disable", "unload", "wait"])(
-  "main() helps with %s",
-  async (command) => {
-    const { status, out } = await idle().kgr(command, "--help");
-    expect(status).toBe(0);
-    expect(out).toContain(`usage: kgr [-v] [--json] ${command}`);
-    expect((await idle().kgr("--help")).out).toContain(`\n  ${command}`);
-  },
-);
+test.each([
+  "status",
+  "check",
+  "patches",
+  "blocking",
+  "blocking_threads",
+  "load",
+  "enable",
+  "disable",
+  "unload",
+  "wait",
+])("main() helps with %s", async (command) => {
+  const { status, out } = await idle().kgr(command, "--help");
+  expect(status).toBe(0);
+  expect(out).toContain(`usage: kgr [-v] [--json] ${command}`);
+  expect((await idle().kgr("--help")).out).toContain(`\n  ${command}`);
+});

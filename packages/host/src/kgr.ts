@@ -2,7 +2,7 @@
 import packageJson from "../package.json" with { type: "json" };
 import { optionTable, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
-import { blockingCommand } from "./commands/blocking.ts";
+import { blockingCommand, blockingThreadsCommand } from "./commands/blocking.ts";
 import { disableCommand } from "./commands/disable.ts";
 import { enableCommand } from "./commands/enable.ts";
 import { loadCommand } from "./commands/load.ts";
@@ -10,7 +10,9 @@ import { patchesCommand } from "./commands/patches.ts";
 import { checkCommand, statusCommand } from "./commands/status.ts";
 import { unloadCommand } from "./commands/unload.ts";
 import { waitCommand } from "./commands/wait.ts";
+import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
+import { defaultPolicy } from "./policy.ts";
 import type { System } from "./system.ts";
 import { printable } from "./text.ts";
 
@@ -19,6 +21,7 @@ const commands: readonly Command[] = [
   checkCommand,
   patchesCommand,
   blockingCommand,
+  blockingThreadsCommand,
   loadCommand,
   enableCommand,
   disableCommand,
@@ -26,31 +29,36 @@ const commands: readonly Command[] = [
   waitCommand,
 ];
 
-/** Runs `kgr` with the words after its name. @returns the exit code, as kgr(1) lists them */
-export async function main(system: System, argv: readonly string[]): Promise<number> {
+/**
+ * Runs `kgr` with the words after its name, and speaks klp where it is called by that name.
+ *
+ * @returns the exit code, as kgr(1) lists them
+ */
+export async function main(system: System, argv: readonly string[], calledAs = "kgr"): Promise<number> {
+  const dialect = dialectOf(calledAs);
   try {
     const invocation = parseArguments(commands, argv);
     if (invocation.version) {
-      system.print("out", `kgr ${packageJson.version}\n`);
+      system.print("out", `${dialect.program} ${packageJson.version}\n`);
       return 0;
     }
     if (invocation.help || invocation.command === null) {
       system.print("out", invocation.command === null ? overview() : helpOf(invocation.command));
       return 0;
     }
-    return await invocation.command.run({ system, invocation });
+    return await invocation.command.run({ system, invocation, policy: defaultPolicy, dialect });
   } catch (error) {
-    system.print("err", complaint(error));
+    system.print("err", complaint(error, dialect));
     return exitCodeOf(error);
   }
 }
 
-function complaint(error: unknown): string {
+function complaint(error: unknown, { program }: Dialect): string {
   const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof Error && "hint" in error ? String(error.hint) : "";
   const unexpected = exitCodeOf(error) === 70 ? "unexpected: " : "";
   const lines = [
-    `kgr: ${unexpected}${printable(message)}`,
+    `${program}: ${unexpected}${printable(message)}`,
     ...(hint === "" ? [] : [`     ${printable(hint)}`]),
   ];
   return `${lines.join("\n")}\n`;

@@ -8,9 +8,11 @@
  * transition is over, since commit 958ef1e39d24 ("livepatch: Simplify API by removing registration step")
  * (in v5.1). Its module stays loaded until it is removed: /proc/modules shows it, with the taint flag K.
  *
- * Anything may vanish between two reads; what has vanished is left out.
+ * Anything may vanish between two reads; what has vanished is left out. Where the kernel has kGraft instead, all
+ * this is read from there (kgraft.ts).
  */
 import { NoLivePatchingError, UsageError } from "./errors.ts";
+import { hasKgraft, type KgraftModule, kgraftInProgress, kgraftModules } from "./kgraft.ts";
 import type { System } from "./system.ts";
 import { listNames, readText } from "./text.ts";
 
@@ -32,6 +34,9 @@ export interface ReplacedFunction {
 /** All live patches, by name, with those that are only loaded and no longer in force. @throws NoLivePatchingError */
 export function readPatches(system: System): readonly LivePatch[] {
   checkSupport(system);
+  if (hasKgraft(system)) {
+    return kgraftPatches(system).toSorted(byName);
+  }
   const present = listNames(system, directory)
     .map((name) => readPatch(system, name))
     .filter((patch) => patch !== null);
@@ -39,11 +44,25 @@ export function readPatches(system: System): readonly LivePatch[] {
   const off = loadedModules(system)
     .filter((name) => !names.has(name))
     .map((name): LivePatch => ({ name, state: "off" }));
-  return [...present, ...off].toSorted((a, b) => (a.name < b.name ? -1 : 1));
+  return [...present, ...off].toSorted(byName);
+}
+
+function byName(a: LivePatch, b: LivePatch): number {
+  return a.name < b.name ? -1 : 1;
+}
+
+function kgraftPatches(system: System): readonly LivePatch[] {
+  const inProgress = kgraftInProgress(system);
+  return kgraftModules(system).map(({ name, inForce }: KgraftModule, at) => {
+    return { name, state: at === 0 && inProgress ? "applying" : inForce ? "active" : "off" };
+  });
 }
 
 /** One live patch; null where the kernel has none of that name, loaded or not. */
 export function readPatch(system: System, name: string): LivePatch | null {
+  if (hasKgraft(system)) {
+    return kgraftPatches(system).find((patch) => patch.name === name) ?? null;
+  }
   const enabled = readText(system, `${directory}/${name}/enabled`)?.trim();
   const inTransition = readText(system, `${directory}/${name}/transition`)?.trim();
   if (enabled === "1") {
@@ -58,6 +77,10 @@ export function readPatch(system: System, name: string): LivePatch | null {
 /** The live patch in transition; null when there is none. @throws NoLivePatchingError */
 export function patchInTransition(system: System): LivePatch | null {
   checkSupport(system);
+  if (hasKgraft(system)) {
+    const unnamed: LivePatch = { name: "kgraft", state: "applying" };
+    return kgraftInProgress(system) ? (kgraftPatches(system)[0] ?? unnamed) : null;
+  }
   for (const name of listNames(system, directory)) {
     if (readText(system, `${directory}/${name}/transition`)?.trim() === "1") {
       const patch = readPatch(system, name);
@@ -86,7 +109,7 @@ export function setEnabled(system: System, patch: string, enabled: boolean): voi
 
 /** @throws NoLivePatchingError where the kernel has none. */
 export function checkSupport(system: System): void {
-  if (!system.exists(directory)) {
+  if (!system.exists(directory) && !hasKgraft(system)) {
     throw new NoLivePatchingError(
       `cannot read ${directory}: the running kernel has no live patching`,
       "use a kernel with CONFIG_LIVEPATCH=y, and see that /sys is mounted",

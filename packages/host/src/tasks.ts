@@ -5,13 +5,18 @@
  * threads at 0 block, while it is reverted those at 1. The idle tasks of the processors block too, but /proc
  * does not show them: a transition may go on with no task left to name. Only root may read where the tasks of
  * others stand; for anyone else the answer here is null, not a list with gaps.
+ *
+ * kGraft has /proc/PID/kgr_in_progress instead, 1 for a task that blocks; older ones of it not for each thread.
  */
 import type { BlockingTask } from "@kgraft/contract";
+import { type Explainer, explainer } from "./blocker.ts";
+import { hasKgraft } from "./kgraft.ts";
 import type { LivePatch } from "./livepatch.ts";
 import { type System, SystemError } from "./system.ts";
-import { listNames, printable, readText } from "./text.ts";
+import { listNames, printable } from "./text.ts";
 
-interface Thread {
+/** A thread of a process. */
+export interface Thread {
   readonly pid: number;
   readonly tid: number;
 }
@@ -26,15 +31,26 @@ export function countBlocking(system: System, patch: LivePatch): number | null {
  * this user may not see that.
  */
 export function readBlocking(system: System, patch: LivePatch): readonly BlockingTask[] | null {
-  return findBlocking(system, patch)?.map((thread) => describe(system, thread)) ?? null;
+  const threads = findBlocking(system, patch);
+  if (threads === null || threads.length === 0) {
+    return threads === null ? null : [];
+  }
+  const explain: Explainer = explainer(system, patch);
+  return threads.map(explain);
 }
 
-function findBlocking(system: System, patch: LivePatch): readonly Thread[] | null {
-  const unmoved = patch.state === "applying" ? 0x30 : 0x31; // "0" or "1"
+/** The threads that have not moved yet; null where this user may not see that. */
+export function findBlocking(system: System, patch: LivePatch): readonly Thread[] | null {
+  const kgraft = hasKgraft(system);
+  const file = kgraft ? "kgr_in_progress" : "patch_state";
+  const unmoved = patch.state === "applying" && !kgraft ? 0x30 : 0x31; // "0" or "1"
   const threads: Thread[] = [];
   for (const pid of numbersIn(system, "/proc")) {
     for (const tid of numbersIn(system, `/proc/${pid}/task`)) {
-      const state = patchState(system, `/proc/${pid}/task/${tid}/patch_state`);
+      let state = patchState(system, `/proc/${pid}/task/${tid}/${file}`);
+      if (state === undefined && kgraft && tid === pid) {
+        state = patchState(system, `/proc/${pid}/${file}`);
+      }
       if (state === "hidden") {
         return null;
       }
@@ -62,28 +78,7 @@ function patchState(system: System, path: string): number | "hidden" | undefined
   }
 }
 
-function describe(system: System, { pid, tid }: Thread): BlockingTask {
-  const place = `/proc/${pid}/task/${tid}`;
-  const stack = readText(system, `${place}/stack`) ?? "";
-  return {
-    pid,
-    tid,
-    name: readText(system, `${place}/comm`)?.trim() ?? "",
-    commandLine: splitWords(readText(system, `/proc/${pid}/cmdline`) ?? ""),
-    stack: stack
-      .split("\n")
-      .map((line) => line.replace(/^\[<[0-9a-f]+>\] /, "").trim())
-      .filter((line) => line !== ""),
-  };
-}
-
-/** Words end with a zero byte, but a process may have overwritten them with anything. */
-function splitWords(commandLine: string): readonly string[] {
-  const words = commandLine.replace(/\0+$/, "");
-  return words === "" ? [] : words.split("\0");
-}
-
 /** One process that blocks: its first blocking thread speaks for it, as `ps` shows it. */
-export function commandOf(task: BlockingTask): string {
+export function commandOf(task: Pick<BlockingTask, "commandLine" | "name">): string {
   return printable(task.commandLine.length > 0 ? task.commandLine.join(" ") : `[${task.name}]`);
 }

@@ -31,6 +31,8 @@ export interface Machine {
   readonly interrupt: () => void;
   /** Runs kgr. */
   readonly kgr: (...argv: string[]) => Promise<{ status: number; out: string; err: string }>;
+  /** Runs it by its other name. */
+  readonly klp: (...argv: string[]) => Promise<{ status: number; out: string; err: string }>;
   readonly environment: Record<string, string>;
   /** What the machine's clock says, in milliseconds since 1970, beside the time that passes by waiting. */
   epochMs: number;
@@ -60,6 +62,26 @@ export function livePatchFiles(name: string, enabled: 0 | 1, transition: 0 | 1):
   };
 }
 
+/** A manifest for the machine's kernel. */
+export function manifestText(changes: object = {}): string {
+  return JSON.stringify({
+    schema: "kgraft-manifest/1",
+    name: "lp_demo",
+    kernel: {
+      release: "6.1.0-55-cloud-amd64",
+      packageVersion: "6.1.192-1",
+      architecture: "amd64",
+      buildId: "abcdef0123456789",
+    },
+    module: { file: "lp_demo.ko", sha256: "0".repeat(64), sizeBytes: 1 },
+    fixes: [],
+    functions: [],
+    sources: [],
+    compiler: "gcc",
+    ...changes,
+  });
+}
+
 /** Files of one thread. */
 export function threadFiles(
   pid: number,
@@ -72,6 +94,7 @@ export function threadFiles(
     [`/proc/${pid}/task/${tid}/comm`]: `task${tid}\n`,
     [`/proc/${pid}/task/${tid}/patch_state`]: `${patchState}\n`,
     [`/proc/${pid}/task/${tid}/stack`]: "[<0>] do_sys_poll+0x1/0x2\n[<0>] do_syscall_64+0x3/0x4\n",
+    [`/proc/${pid}/task/${tid}/stat`]: `${tid} (a (b) c) S 1 1 1 0 -1 ${commandLine === "" ? 0x20_0000 : 0} 0\n`,
   };
 }
 
@@ -83,6 +106,15 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
   let interrupted = false;
   let sleeps = 0;
   let clockMs = 0;
+  const run = async (
+    name: string,
+    argv: readonly string[],
+  ): Promise<{ status: number; out: string; err: string }> => {
+    printed.out = "";
+    printed.err = "";
+    const status = await main(machine.system, argv, name);
+    return { status, out: printed.out, err: printed.err };
+  };
   const machine: Machine = {
     root,
     system: nodeSystem(root, printed, {
@@ -108,12 +140,8 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
     read: (file) => readFileSync(root + file, "utf8"),
     remove: (file) => rmSync(root + file, { recursive: true }),
     interrupt: () => void (interrupted = true),
-    async kgr(...argv) {
-      printed.out = "";
-      printed.err = "";
-      const status = await main(machine.system, argv);
-      return { status, out: printed.out, err: printed.err };
-    },
+    kgr: (...argv) => run("kgr", argv),
+    klp: (...argv) => run("/usr/sbin/klp", argv),
     environment: {},
     epochMs: Date.UTC(2026, 10, 24, 14, 0, 0),
     onSleep: null,

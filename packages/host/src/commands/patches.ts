@@ -1,5 +1,6 @@
 import type { Manifest, PatchesReport, PatchReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
+import type { Dialect } from "../dialect.ts";
 import { type LivePatch, readFunctions, readPatches } from "../livepatch.ts";
 import { readRecord } from "../manifest-file.ts";
 import type { System } from "../system.ts";
@@ -11,7 +12,7 @@ export const patchesCommand: Command = {
   options: [],
   brief: "list the loaded live patches",
   details: "-v adds what each repairs, -v -v also the functions that it replaces.",
-  async run({ system, invocation }: Context): Promise<number> {
+  async run({ system, invocation, dialect }: Context): Promise<number> {
     const patches = readPatches(system);
     const { json, verbosity } = invocation;
     if (!json && verbosity === 0) {
@@ -27,7 +28,7 @@ export const patchesCommand: Command = {
       const manifest = await readRecord(system, patch.name);
       const report = describe(system, patch, manifest);
       reports.push(report);
-      lines.push(...linesOf(report, manifest, verbosity));
+      lines.push(...linesOf(report, manifest, verbosity, dialect));
     }
     if (json) {
       printJson(system, { patches: reports } satisfies PatchesReport);
@@ -53,9 +54,14 @@ function describe(system: System, patch: LivePatch, manifest: Manifest | null): 
 }
 
 /** To the letter as kGraft printed it: scripts read each line by `^\s+([^:]+):\s*(.*)`. */
-function linesOf(report: PatchReport, manifest: Manifest | null, verbosity: number): readonly string[] {
+function linesOf(
+  report: PatchReport,
+  manifest: Manifest | null,
+  verbosity: number,
+  dialect: Dialect,
+): readonly string[] {
   const initial = manifest !== null && manifest.functions.length === 0;
-  const noCve = initial ? "(none - this is an initial kGraft patch)" : "(none)";
+  const noCve = initial ? dialect.initialPatch : "(none)";
   const unknown = "(unknown - no manifest)";
   const lines = [
     report.name,

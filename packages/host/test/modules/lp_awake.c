@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: GPL-2.0
+/* Replaces the two functions of lp_sleep.c in which tasks sleep: who calls the new ones returns at once. */
+#include <linux/livepatch.h>
+#include <linux/module.h>
+
+static int live_lp_sleep_task(void)
+{
+	return 0;
+}
+
+static void live_lp_sleep_thread(void)
+{
+}
+
+static struct klp_func funcs[] = {
+	{ .old_name = "lp_sleep_task", .new_func = live_lp_sleep_task },
+	{ .old_name = "lp_sleep_thread", .new_func = live_lp_sleep_thread },
+	{}
+};
+static struct klp_object objs[] = { { .name = "lp_sleep", .funcs = funcs }, {} };
+static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
+
+static int __init lp_init(void)
+{
+	return klp_enable_patch(&patch);
+}
+static void __exit lp_exit(void)
+{
+}
+module_init(lp_init);
+module_exit(lp_exit);
+MODULE_LICENSE("GPL");
+MODULE_INFO(livepatch, "Y");
