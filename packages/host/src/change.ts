@@ -2,6 +2,7 @@
 import type { TransitionReport } from "@kgraft/contract";
 import { type Context, printJson, printLines } from "./command.ts";
 import { KernelRefusedError, NotFoundError, NotRootError, RefusedError } from "./errors.ts";
+import { noteFixesInForce } from "./in-force.ts";
 import { isRoot } from "./kernel-identity.ts";
 import {
   checkSupport,
@@ -75,12 +76,15 @@ export function turn(system: System, name: string, enabled: boolean): void {
 
 /** Follows the transition that a command began, by the options it was given. */
 export async function follow({ system, invocation }: Context): Promise<number> {
-  return invocation.noWait
-    ? 0
-    : followTransition(system, {
-        timeoutMs: invocation.timeoutMs ?? defaultTimeoutMs,
-        progress: !invocation.json,
-      });
+  if (invocation.noWait) {
+    return 0;
+  }
+  const waitedMs = await followTransition(system, {
+    timeoutMs: invocation.timeoutMs ?? defaultTimeoutMs,
+    progress: !invocation.json,
+  });
+  await noteFixesInForce(system);
+  return waitedMs;
 }
 
 /** Tells how a change ended. */

@@ -3,12 +3,17 @@ import packageJson from "../package.json" with { type: "json" };
 import { optionTable, parseArguments } from "./arguments.ts";
 import type { Command } from "./command.ts";
 import { blockingCommand, blockingThreadsCommand } from "./commands/blocking.ts";
+import { completionCommand } from "./commands/completion.ts";
 import { disableCommand } from "./commands/disable.ts";
 import { enableCommand } from "./commands/enable.ts";
+import { fixesCommand } from "./commands/fixes.ts";
 import { loadCommand } from "./commands/load.ts";
+import { metricsCommand } from "./commands/metrics.ts";
 import { patchesCommand } from "./commands/patches.ts";
 import { checkCommand, statusCommand } from "./commands/status.ts";
+import { unameCommand } from "./commands/uname.ts";
 import { unloadCommand } from "./commands/unload.ts";
+import { vexCommand } from "./commands/vex.ts";
 import { waitCommand } from "./commands/wait.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
@@ -27,6 +32,11 @@ const commands: readonly Command[] = [
   disableCommand,
   unloadCommand,
   waitCommand,
+  fixesCommand,
+  unameCommand,
+  vexCommand,
+  metricsCommand,
+  completionCommand(() => commands),
 ];
 
 /**

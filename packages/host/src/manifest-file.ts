@@ -9,7 +9,8 @@ import type { ModuleInfo } from "./module-file.ts";
 import { type System, SystemError } from "./system.ts";
 import { decodeUtf8, readText } from "./text.ts";
 
-const directory = "/run/kgr";
+/** In memory, so that nothing outlives the kernel that it tells of. */
+export const recordDirectory = "/run/kgr";
 const limitBytes = 4 << 20;
 
 /** The manifest beside a module; null where there is none. @throws BadInputError, SystemError */
@@ -42,7 +43,7 @@ export async function readRecord(system: System, patch: string): Promise<Manifes
 
 /** Keeps a manifest while its module is loaded. @throws SystemError */
 export function writeRecord(system: System, manifest: Manifest): void {
-  system.makeDirectory(directory);
+  system.makeDirectory(recordDirectory);
   system.replaceFile(recordPath(manifest.name), `${JSON.stringify(manifest)}\n`);
 }
 
@@ -52,7 +53,7 @@ export function removeRecord(system: System, patch: string): void {
 }
 
 function recordPath(patch: string): string {
-  return `${directory}/${patch}.json`;
+  return `${recordDirectory}/${patch}.json`;
 }
 
 /** @throws BadInputError */

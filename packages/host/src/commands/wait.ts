@@ -1,4 +1,5 @@
 import { type Command, type Context, printJson, printLines } from "../command.ts";
+import { noteFixesInForce } from "../in-force.ts";
 import { followTransition, transitionReport } from "../transition.ts";
 
 export const waitCommand: Command = {
@@ -12,6 +13,7 @@ export const waitCommand: Command = {
     system.catchInterrupts();
     const timeoutMs = invocation.timeoutMs ?? Infinity;
     const waitedMs = await followTransition(system, { timeoutMs, progress: !invocation.json });
+    await noteFixesInForce(system);
     if (invocation.json) {
       printJson(system, transitionReport(system, "wait", null, waitedMs));
     } else {
