@@ -1,10 +1,11 @@
 import { randomUUID } from "node:crypto";
 import { mkdir, readdir, readFile } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fetchKernel } from "@kgraft/kernel";
 import { beforeAll, expect, test } from "vitest";
-import { release, type Running, scratch, startKgraft, writePatch } from "./kgraft.ts";
+import { release, runKgraft, type Running, scratch, startKgraft, writePatch } from "./kgraft.ts";
 
 // Ctrl-C in the long stages: 130, no process left, no file left.
 
@@ -12,16 +13,18 @@ beforeAll(async () => {
   await fetchKernel({ release }, { onProgress: () => {}, signal: new AbortController().signal });
 });
 
-/** Waits until a process of this name has come of the run. */
-async function seen(running: Running, name: string): Promise<void> {
+/** Waits until so many processes of this name have come of the run, one after the other or at once. */
+async function seen(running: Running, name: string, count = 1): Promise<void> {
+  const found = new Set<number>();
   for (let tries = 0; tries < 600; tries++) {
     for (const pid of await running.processes()) {
-      const found = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
-      if (found.trim() === name) return;
+      const own = await readFile(`/proc/${pid}/comm`, "utf8").catch(() => "");
+      if (own.trim() === name) found.add(pid);
+      if (found.size === count) return;
     }
     await sleep(25);
   }
-  throw new Error(`no process ${name} came`);
+  throw new Error(`no ${count} processes ${name} came`);
 }
 
 test("kgraft build stops compiling, and leaves nothing", async () => {
@@ -44,6 +47,26 @@ test("kgraft build stops compiling, and leaves nothing", async () => {
   expect(await running.processes()).toEqual([]);
   expect(await readdir(output).catch(() => [])).toEqual([]);
   expect(await readdir(temporary)).toEqual([]);
+});
+
+test("kgraft build goes on where it was interrupted: what was compiled is not compiled again", async () => {
+  await using directory = await scratch();
+  // A header that several units read, as nobody has compiled it before.
+  const patch = await writePatch(directory.path, "include/linux/sched/loadavg.h", (text) =>
+    text.replace("LOAD_INT(x) ((x) >> FSHIFT)", `LOAD_INT(x) (((x) >> FSHIFT) + ${Date.now() % 1_000_000})`),
+  );
+  const words = ["build", "--kernel", release, patch, "-o", directory.path, "--name", "resumed", "--json"];
+  const running = startKgraft(words);
+  // As many as there are processors may be lost half done.
+  await seen(running, "cc1", availableParallelism() + 2);
+  running.interrupt();
+  expect(await running.finished).toMatchObject({ code: 130 });
+  const { code, stdout } = await runKgraft(words);
+  const { units } = JSON.parse(stdout) as { readonly units: readonly { readonly cached: boolean }[] };
+  expect(code).toBe(0);
+  expect(units.length).toBeGreaterThan(5);
+  expect(units.filter(({ cached }) => cached).length).toBeGreaterThan(1);
+  expect(units.filter(({ cached }) => !cached).length).toBeGreaterThan(0);
 });
 
 test("kgraft lab run ends its guest, and leaves nothing", async () => {
