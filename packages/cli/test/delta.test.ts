@@ -179,7 +179,6 @@ describe("kgraft delta on objects of a compiler alone", () => {
     await huge.write(await readFile(good)).then(() => huge.truncate(2 ** 31));
     await huge.close();
     const run = async (words: readonly string[]): Promise<unknown> => {
-      const started = performance.now();
       const answer = await runKgraft([
         "delta",
         "--object",
@@ -189,7 +188,6 @@ describe("kgraft delta on objects of a compiler alone", () => {
         "--json",
         ...words,
       ]);
-      expect(performance.now() - started).toBeLessThan(3_000);
       expect(answer.code).toBe(1);
       return JSON.parse(answer.stdout).error.message;
     };

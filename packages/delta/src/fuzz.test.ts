@@ -1,6 +1,6 @@
 /**
  * Bad input: real objects with bytes changed at random, through the reader, the engine and the writer. Whatever comes
- * in, a verdict comes out or an ElfFormatError, soon. KGRAFT_FUZZ_RUNS makes it go on for longer.
+ * in, a verdict comes out or an ElfFormatError. KGRAFT_FUZZ_RUNS makes it go on for longer.
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
@@ -46,7 +46,6 @@ const after = compiled(2);
 
 /** What comes out: the kind of verdict, or the message of the one error that is meant to be thrown. */
 function outcome(original: Uint8Array, patched: Uint8Array): string {
-  const started = performance.now();
   try {
     const [from, to] = [original, patched].map((bytes) => readObject(bytesSource("unit.o", bytes)));
     const verdict = computeDelta(from!, to!, kernelTarget({ entrySizes: new Map() })); // two were read
@@ -58,8 +57,6 @@ function outcome(original: Uint8Array, patched: Uint8Array): string {
   } catch (error) {
     if (error instanceof ElfFormatError) return error.message;
     throw error;
-  } finally {
-    expect(performance.now() - started).toBeLessThan(1_000);
   }
 }
 

@@ -47,6 +47,17 @@ describe("readChange()", () => {
     });
   });
 
+  test("takes 100,000 hunks, and says which do not fit", async () => {
+    const numbers = Array.from({ length: 100_000 }, (_, index) => index);
+    const lines = numbers.map((n) => `int v${n};\n\n\n`);
+    const hunks = numbers.map((n) => `@@ -${n * 3 + 1} +${n * 3 + 1} @@\n-int v${n};\n+long v${n};\n`);
+    const patch = { name: "many.patch", text: `--- a/fs/m.c\n+++ b/fs/m.c\n${hunks.join("")}` };
+    const { texts } = await readChange([patch], () => Promise.resolve(lines.join("")));
+    expect(texts.get("fs/m.c")?.patched).toBe(lines.join("").replaceAll("int", "long"));
+    const other = lines.with(77_777, "char other;\n\n\n").join("");
+    await expect(readChange([patch], () => Promise.resolve(other))).rejects.toThrow(BadChange);
+  });
+
   test.each(["Documentation/a.rst", "tools/perf/a.c"])(
     "passes over %s, which does not run in the kernel",
     async (path) => {
@@ -97,6 +108,18 @@ describe("readChange()", () => {
       git("fs/a.c", "index 1..2 100644", "GIT binary patch", "literal 3", "KcmZQzWMT#Y01f~L", ""),
       "fs/a.c",
       /binary form/,
+    ],
+    [
+      "a new symbolic link",
+      git("fs/l.c", "new file mode 120000", "--- /dev/null", "+++ b/fs/l.c", "@@ -0,0 +1 @@", "+/etc/passwd"),
+      "fs/l.c",
+      /is a symbolic link: .* not taken/,
+    ],
+    [
+      "a changed symbolic link",
+      git("fs/l.c", "index 1..2 120000", "--- a/fs/l.c", "+++ b/fs/l.c", "@@ -1 +1 @@", "-a", "+b"),
+      "fs/l.c",
+      /is a symbolic link/,
     ],
     [
       "a binary change after another, as diff -r tells it",

@@ -106,6 +106,9 @@ function withoutProse(text: string): string {
         const path = [binary[2], binary[1]].find((name) => name !== "/dev/null")?.replace(/^[^/]*\//, "");
         return [`diff --git a/${path} b/${path}`, line];
       }
+      // The parser reads modes where they stand in lines of their own.
+      const mode = inGitHeader ? /^index \w+\.\.\w+ (\d{6})$/.exec(line)?.[1] : undefined;
+      if (mode !== undefined) return [`old mode ${mode}`, line];
       return hunk !== null || isHeaderLine(line) ? [line] : [];
     }
     if (!line.startsWith("+") && !line.startsWith("\\")) removed--;
@@ -116,7 +119,7 @@ function withoutProse(text: string): string {
 }
 
 function isHeaderLine(line: string): boolean {
-  return /^(diff |index |--- |\+\+\+ |Index: |Binary |rename |copy |similarity |new file |deleted file |\\ )/.test(
+  return /^(diff |index |--- |\+\+\+ |Index: |Binary |rename |copy |similarity |new file |deleted file |old mode |new mode |\\ )/.test(
     line,
   );
 }
@@ -150,6 +153,7 @@ function unlikeText(file: StructuredPatch): string | undefined {
   if (file.isRename) return `renamed from ${stripFirst(file.oldFileName)}`;
   if (file.isCopy) return `copied from ${stripFirst(file.oldFileName)}`;
   if (file.isDelete || file.newFileName === "/dev/null") return "deleted";
+  if ([file.oldMode, file.newMode].some((mode) => mode === "120000")) return "a symbolic link";
   return file.isBinary ? "changed in binary form" : undefined;
 }
 
@@ -166,7 +170,7 @@ function refusal(path: string, file: StructuredPatch): UnitReason | undefined {
   const unlike = unlikeText(file);
   if (unlike !== undefined) {
     return refuse(
-      `${unlike}: files that are renamed, copied or deleted, and binary changes, are not taken, only changed lines and new files`,
+      `${unlike}: files that are renamed, copied or deleted, symbolic links and binary changes are not taken, only changed lines and new files`,
       "leave it out, if the rest of the change stands without it",
     );
   }
