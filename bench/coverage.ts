@@ -12,9 +12,11 @@ import { join, resolve } from "node:path";
 import { glueObject, linkModule, type OpenedChange, type PatchedDelta } from "@kgraft/build";
 import { cacheDirectory, fetchKernel, type KernelTree, unitsOf } from "@kgraft/kernel";
 import { makePlan, neededBy, type Plan } from "@kgraft/plan";
+import { buildTimes } from "./build/times.ts";
 import { compareEngines, type Pair } from "./coverage/create-diff-object.ts";
 import { coverageDocument } from "./coverage/document.ts";
 import { type Candidate, type Trial, tryAll } from "./coverage/load.ts";
+import { unitTimes } from "./coverage/units.ts";
 
 const request = { release: "6.1.0-54-cloud-amd64", from: "6.1.190-1", to: "6.1.192-1" };
 const document = resolve(import.meta.dirname, "../docs/coverage.md");
@@ -68,7 +70,10 @@ try {
     scratch,
   });
   const units = new Map(candidates.map(({ unit, candidate }) => [candidate.name, unit]));
-  const text = coverageDocument({ kernel, plan, planMs, trials, trialMs, units, engines });
+  const perUnit = await unitTimes(kernel, plan, scratch);
+  const builds = await buildTimes(5);
+  const times = { planMs, trialMs, perUnit, builds };
+  const text = coverageDocument({ kernel, plan, trials, units, engines, times });
   writeFileSync(document, text);
   console.log(text);
 } finally {

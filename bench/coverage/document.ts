@@ -3,17 +3,23 @@ import type { KernelTree } from "@kgraft/kernel";
 import type { Plan, PlannedUnit } from "@kgraft/plan";
 import { availableParallelism } from "node:os";
 import { type compareEngines, kpatchVersion } from "./create-diff-object.ts";
+import type { Timed } from "../build/times.ts";
 import type { Trial } from "./load.ts";
+import type { UnitTimes } from "./units.ts";
 
 export interface Findings {
   readonly kernel: KernelTree;
   readonly plan: Plan;
-  readonly planMs: number;
   readonly trials: readonly Trial[];
-  readonly trialMs: number;
   /** Unit of each tried live patch, by the patch's name. */
   readonly units: ReadonlyMap<string, string>;
   readonly engines: Awaited<ReturnType<typeof compareEngines>>;
+  readonly times: {
+    readonly planMs: number;
+    readonly trialMs: number;
+    readonly perUnit: UnitTimes;
+    readonly builds: readonly Timed[];
+  };
 }
 
 /** Reasons that lie outside of functions: no engine that replaces functions can carry these by itself. */
@@ -122,7 +128,6 @@ function enginesTables({ engines }: Findings): string[] {
         `${theirs} | ${ours} | ${cell(general(theirs === "carried" ? ourWords : theirWords))}`,
     ),
   ).toSorted(([, a], [, b]) => (b?.length ?? 0) - (a?.length ?? 0));
-  const ratio = (ms: number): string => `${(ms / times.theirsMs).toFixed(2)} x`;
   return [
     `## Beside create-diff-object (kpatch ${kpatchVersion})`,
     "",
@@ -135,8 +140,8 @@ function enginesTables({ engines }: Findings): string[] {
     "| time for all pairs | seconds | ratio |",
     "| --- | ---: | ---: |",
     `| create-diff-object, one process each | ${seconds(times.theirsMs)} | 1 |`,
-    `| kgraft delta, one process each | ${seconds(times.oursOneProcessEachMs)} | ${ratio(times.oursOneProcessEachMs)} |`,
-    `| the engine of kgraft delta, one process for all | ${seconds(times.oursOneProcessMs)} | ${ratio(times.oursOneProcessMs)} |`,
+    `| kgraft delta, one process each | ${seconds(times.oursOneProcessEachMs)} | ${ratio(times.oursOneProcessEachMs / times.theirsMs)} |`,
+    `| the engine of kgraft delta, one process for all | ${seconds(times.oursOneProcessMs)} | ${ratio(times.oursOneProcessMs / times.theirsMs)} |`,
     "",
     "Where they differ:",
     "",
@@ -156,16 +161,38 @@ function general(words: string): string {
     .slice(0, 120);
 }
 
-function timesTable({ plan, planMs, trials, trialMs }: Findings): string[] {
+function timesTable({ plan, trials, times: { planMs, trialMs, perUnit, builds } }: Findings): string[] {
   const cores = availableParallelism();
+  const each = (ms: number): string => (ms / 1000 / perUnit.units).toFixed(2);
   return [
     "## Time",
     "",
-    "| stage | minutes | for each unit and core, s |",
+    "One fix, by the command, medians of 5 alternating runs:",
+    "",
+    "| | seconds | of gcc once | of gcc once and a trivial module |",
+    "| --- | ---: | ---: | ---: |",
+    ...builds.map(
+      ({ name, ms, ofGccOnce, ofGccAndModule }) =>
+        `| ${name} | ${(ms / 1000).toFixed(2)} | ${ratio(ofGccOnce)} | ${ratio(ofGccAndModule)} |`,
+    ),
+    "",
+    `A unit of the update, on one core, the mean of ${perUnit.units} units spread over it (cold: three compilations, of the`,
+    "original, of the patched one, and as shipped):",
+    "",
+    "| | seconds | of gcc once |",
     "| --- | ---: | ---: |",
-    `| compile and compare all units (what the cache has is not compiled again) | ${(planMs / 60_000).toFixed(1)} | ${((planMs * cores) / 1000 / plan.units.length).toFixed(2)} |`,
-    `| load and revert all live patches in guests without KVM | ${(trialMs / 60_000).toFixed(1)} | ${((trialMs * cores) / 1000 / Math.max(trials.length, 1)).toFixed(2)} |`,
+    `| gcc, once | ${each(perUnit.gccMs)} | 1 |`,
+    `| compiled and compared, cold | ${each(perUnit.coldMs)} | ${ratio(perUnit.coldMs / perUnit.gccMs)} |`,
+    `| compiled and compared, warm | ${each(perUnit.warmMs)} | ${ratio(perUnit.warmMs / perUnit.gccMs)} |`,
+    "",
+    `The whole update: cold ${(((perUnit.coldMs / perUnit.units) * plan.units.length) / 60_000).toFixed(0)} minutes of one core by that mean; this run, with what was in the`,
+    `cache already, ${((planMs * cores) / 60_000).toFixed(1)} minutes of ${cores} cores together. Loading and reverting ${trials.length} live patches in guests`,
+    `without KVM took ${((trialMs * cores) / 60_000).toFixed(0)} minutes of the cores together, ${((trialMs * cores) / 1000 / Math.max(trials.length, 1)).toFixed(1)} s each.`,
   ];
+}
+
+function ratio(value: number): string {
+  return `${value.toFixed(2)} x`;
 }
 
 function percent(part: number, whole: number): string {

@@ -1,0 +1,14 @@
+/** A scratch cache: links to a prepared kernel, and objects of its own, none at first. */
+import { mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import type { KernelTree } from "@kgraft/kernel";
+
+/** @returns where it is, for KGRAFT_CACHE */
+export function emptyCache({ release, directory }: KernelTree, cache: string): string {
+  const copy = join(cache, "kernels", release);
+  mkdirSync(copy, { recursive: true });
+  for (const entry of readdirSync(directory)) {
+    if (entry !== "objects" && entry !== "glue") symlinkSync(join(directory, entry), join(copy, entry));
+  }
+  return cache;
+}
