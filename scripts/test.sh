@@ -9,7 +9,7 @@ cd "$root"
 ./kgraft doctor --install
 # What only the tests use: the tools whose word they take instead of our own.
 missing=""
-for program in chromium cpio faketime openssl patch; do
+for program in chromium cpio faketime fish openssl patch zsh; do
   command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
 if [ -n "$missing" ]; then

@@ -1,0 +1,79 @@
+/** Metrics, as Prometheus' own checker reads them. */
+import { execFile } from "node:child_process";
+import { access, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import path from "node:path";
+import { promisify } from "node:util";
+import { cacheDirectory } from "@kgraft/kernel";
+import { beforeAll, expect, test } from "vitest";
+import { idleMachine, livePatchFiles, makeMachine, manifestText, threadFiles } from "./machine.ts";
+
+const run = promisify(execFile);
+let promtool = "";
+
+beforeAll(async () => {
+  promtool = await fetchPromtool();
+});
+
+/** Out of Debian's package, which is not installed: it would start a server. */
+async function fetchPromtool(): Promise<string> {
+  const place = path.join(cacheDirectory(), "promtool");
+  const there = await access(place).then(
+    () => true,
+    () => false,
+  );
+  if (!there) {
+    await mkdir(cacheDirectory(), { recursive: true });
+    const folder = await mkdtemp(`${place}.tmp-`);
+    await run("apt-get", ["-qq", "download", "prometheus"], { cwd: folder });
+    await run("sh", ["-c", "dpkg-deb --extract prometheus_*.deb ."], { cwd: folder });
+    await rename(path.join(folder, "usr/bin/promtool"), place);
+    await rm(folder, { recursive: true });
+  }
+  return place;
+}
+
+/** What promtool says of a text; nothing where all is well. */
+async function complaints(text: string): Promise<string> {
+  const { root } = makeMachine({});
+  const file = path.join(root, "kgr.prom");
+  await writeFile(file, text);
+  const checked = await run("sh", ["-c", '"$0" check metrics <"$1" 2>&1; echo "status $?"', promtool, file]);
+  return checked.stdout;
+}
+
+test.each([
+  ["idle", idleMachine],
+  ["without live patching", { "/proc/sys/kernel/osrelease": "6.1.0\n" }],
+  [
+    "with a patch in force",
+    {
+      ...idleMachine,
+      ...livePatchFiles("lp_demo", 1, 0),
+      "/run/kgr/in-force.json": '{"CVE-1":0}',
+      "/run/kgr/lp_demo.json": manifestText({
+        fixes: [
+          { id: "CVE-1", title: "a", cvss: { vector: "CVSS:3.1/AV:L/AC:L", score: 7.8 } },
+          { id: 'a "b" \\ c\nd ü', title: "" },
+        ],
+        effective: { release: "6.1.0-58-cloud-amd64", packageVersion: "6.1.201-1" },
+      }),
+    },
+  ],
+  [
+    "in transition",
+    {
+      ...idleMachine,
+      ...livePatchFiles("lp_demo", 1, 1),
+      ...livePatchFiles("b", 0, 0),
+      ...threadFiles(3, 3, "0"),
+    },
+  ],
+])("kgr metrics of a machine that is %s", async (_, files) => {
+  const { status, out } = await makeMachine(files).kgr("metrics");
+  expect(status).toBe(0);
+  expect(await complaints(out)).toBe("status 0\n");
+});
+
+test("promtool refuses what is no metrics", async () => {
+  expect(await complaints('kgr_x{a="b} 1\n')).toContain("status 1");
+});
