@@ -4,5 +4,6 @@ set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/node-env.sh"
 cd "$root"
+. "$root/scripts/test-tools.sh"
 scripts/static.sh
 vitest run --project unit

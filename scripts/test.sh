@@ -7,18 +7,7 @@ root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/node-env.sh"
 cd "$root"
 ./kgraft doctor --install
-# What only the tests use: the tools whose word they take instead of our own.
-missing=""
-for program in chromium cpio faketime fish openssl patch zsh; do
-  command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
-done
-if [ -n "$missing" ]; then
-  echo "installing$missing"
-  as_root=""
-  [ "$(id -u)" = 0 ] || as_root=sudo
-  # shellcheck disable=SC2086 # a list of names
-  $as_root apt-get install --yes --quiet --no-install-recommends $missing >/dev/null
-fi
+. "$root/scripts/test-tools.sh"
 scripts/static.sh
 mkdir -p build
 result=0

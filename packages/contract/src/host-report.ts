@@ -36,14 +36,16 @@ export interface PatchReport {
 
 /** `kgr load --json`, and likewise for the other commands that change something or wait. */
 export interface TransitionReport {
-  readonly action: "load" | "enable" | "disable" | "unload" | "wait";
-  /** The live patch that was acted upon; null for `wait`. */
+  readonly action: "load" | "enable" | "disable" | "unload" | "downgrade" | "force" | "wait";
+  /** The live patch that was acted upon; null for `wait`, and where there was none to force. */
   readonly patch: string | null;
   readonly state: "ready" | "in_progress";
   /** From the change to the end of the transition, as far as the command waited for it. */
   readonly waitedMs: number;
   /** null where the user who asked may not see the tasks of others. */
   readonly tasksLeft: number | null;
+  /** Nothing was changed: all was checked, and this is how it stands. */
+  readonly dryRun?: true;
 }
 
 /** `kgr blocking --json` */
@@ -67,6 +69,13 @@ export interface BlockingTask {
   readonly function: string | null;
   /** The unit of systemd that it belongs to. */
   readonly unit: string | null;
+}
+
+/** `kgr poke --json` */
+export interface PokeReport {
+  /** Nobody was woken: it only tells who would be. */
+  readonly dryRun: boolean;
+  readonly poked: readonly { readonly pid: number; readonly command: string; readonly result: string }[];
 }
 
 /** `kgr fixes --json` */
@@ -114,6 +123,21 @@ export interface MetricFamily {
     readonly labels: Readonly<Record<string, string>>;
     readonly value: number;
   }[];
+}
+
+/** `kgr config --json` */
+export interface ConfigReport {
+  /** Where the administrator's settings stand. */
+  readonly file: string;
+  readonly settings: readonly {
+    readonly key: string;
+    /** As it would stand in the file. */
+    readonly value: string;
+    /** The line of the file that says so; null where it is the default. */
+    readonly line: number | null;
+  }[];
+  /** What is wrong in the file, and changes nothing; line 0 is the file as a whole. */
+  readonly problems: readonly { readonly line: number; readonly message: string }[];
 }
 
 /** `kgr completion --json` */

@@ -4,6 +4,7 @@ import { type Context, printJson, printLines } from "./command.ts";
 import { KernelRefusedError, NotFoundError, NotRootError, RefusedError } from "./errors.ts";
 import { noteFixesInForce } from "./in-force.ts";
 import { isRoot } from "./kernel-identity.ts";
+import { hasKgraft } from "./kgraft.ts";
 import {
   checkSupport,
   type LivePatch,
@@ -13,7 +14,7 @@ import {
   setEnabled,
 } from "./livepatch.ts";
 import { type System, SystemError } from "./system.ts";
-import { defaultTimeoutMs, followTransition, transitionReport } from "./transition.ts";
+import { type FollowOptions, followTransition, transitionReport } from "./transition.ts";
 
 /**
  * Begins a command that changes the kernel: from here on it is carried through, or stops where it can say how
@@ -22,6 +23,13 @@ import { defaultTimeoutMs, followTransition, transitionReport } from "./transiti
  * @throws NotRootError, NoLivePatchingError
  */
 export function beginChange(system: System): void {
+  checkMayChange(system);
+  system.catchInterrupts();
+  system.ignoreClosedPipes();
+}
+
+/** @throws NotRootError, NoLivePatchingError */
+export function checkMayChange(system: System): void {
   if (!isRoot(system)) {
     throw new NotRootError(
       "cannot change live patches: this user is not root",
@@ -29,13 +37,17 @@ export function beginChange(system: System): void {
     );
   }
   checkSupport(system);
-  system.catchInterrupts();
-  system.ignoreClosedPipes();
 }
 
-/** The patch that was named. @throws NotFoundError */
+/** The patch that was named. @throws NotFoundError, RefusedError */
 export function findPatch(system: System, typed: string): LivePatch {
   const name = patchName(typed);
+  if (hasKgraft(system)) {
+    throw new RefusedError(
+      `cannot change ${name}: this kernel has kGraft, whose patches only their packages change`,
+      "see them with: kgr -v patches; end a transition with: kgr poke",
+    );
+  }
   const patch = readPatch(system, name);
   if (patch === null) {
     throw new NotFoundError(
@@ -57,41 +69,79 @@ export function checkNoOtherTransition(system: System, name: string): void {
   }
 }
 
-/** Turns a patch on or off. @throws KernelRefusedError */
-export function turn(system: System, name: string, enabled: boolean): void {
-  try {
-    setEnabled(system, name, enabled);
-  } catch (cause) {
-    if (cause instanceof SystemError) {
-      const verb = enabled ? "enable" : "disable";
-      throw new KernelRefusedError(
-        `cannot ${verb} ${name}: the kernel answers ${cause.code}`,
-        "see how it stands with: kgr -v status; kgr -v patches",
-        { cause },
-      );
+const busyPauseMs = 250;
+
+/** Turns a patch on or off; while the kernel is busy, tries again, with a bound. @throws KernelRefusedError */
+export async function turn({ system, policy }: Context, name: string, enabled: boolean): Promise<void> {
+  const startMs = system.nowMs();
+  for (;;) {
+    try {
+      setEnabled(system, name, enabled);
+      return;
+    } catch (cause) {
+      if (!(cause instanceof SystemError)) {
+        throw cause;
+      }
+      const busy = cause.code === "EBUSY" && system.nowMs() - startMs < policy.busyTimeoutMs;
+      if (!busy || system.interrupted()) {
+        const verb = enabled ? "enable" : "disable";
+        throw new KernelRefusedError(
+          `cannot ${verb} ${name}: the kernel answers ${cause.code}`,
+          "see how it stands with: kgr -v status; kgr -v patches",
+          { cause },
+        );
+      }
     }
-    throw cause;
+    await system.sleep(busyPauseMs);
   }
 }
 
-/** Follows the transition that a command began, by the options it was given. */
-export async function follow({ system, invocation }: Context): Promise<number> {
+/** Follows the transition that a command began, by the options it was given and the policy. */
+export async function follow(context: Context): Promise<number> {
+  const { system, invocation, policy } = context;
   if (invocation.noWait) {
     return 0;
   }
-  const waitedMs = await followTransition(system, {
-    timeoutMs: invocation.timeoutMs ?? defaultTimeoutMs,
-    progress: !invocation.json,
-  });
+  const timeoutMs = invocation.timeoutMs ?? policy.transitionTimeoutMs;
+  const waitedMs = await followTransition(system, followOptions(context, timeoutMs));
   await noteFixesInForce(system);
   return waitedMs;
+}
+
+/** How a transition is followed, by the options of the command and the policy. */
+export function followOptions({ invocation, policy }: Context, timeoutMs: number): FollowOptions {
+  const asked = invocation.options.get("on-timeout");
+  return {
+    timeoutMs,
+    onTimeout: asked === "report" || asked === "wait" || asked === "reverse" ? asked : policy.onTimeout,
+    nudge: policy.nudge,
+    progress: !invocation.json,
+  };
+}
+
+/** Tells what a change would do, with `--dry-run`. */
+export function concludeDryRun(
+  { system, invocation }: Context,
+  action: TransitionReport["action"],
+  patch: string | null,
+  text: string,
+): number {
+  if (invocation.json) {
+    printJson(system, {
+      ...transitionReport(system, action, patch, 0),
+      dryRun: true,
+    } satisfies TransitionReport);
+  } else {
+    printLines(system, [patch === null ? text : `${patch}: ${text}`]);
+  }
+  return 0;
 }
 
 /** Tells how a change ended. */
 export function conclude(
   { system, invocation }: Context,
   action: TransitionReport["action"],
-  patch: string,
+  patch: string | null,
   waitedMs: number,
   text: string,
 ): number {
@@ -99,7 +149,7 @@ export function conclude(
   if (invocation.json) {
     printJson(system, report);
   } else if (report.state === "ready") {
-    printLines(system, [`${patch}: ${text}`]);
+    printLines(system, [patch === null ? text : `${patch}: ${text}`]);
   } else {
     printLines(system, [`${patch}: in_progress, follow it with: kgr wait`]);
   }

@@ -17,6 +17,10 @@ export class UsageError extends KgrError {
 export class RefusedError extends KgrError {
   override readonly name = "RefusedError";
 }
+/** What the administrator does not allow. */
+export class PolicyError extends KgrError {
+  override readonly name = "PolicyError";
+}
 export class OtherKernelError extends KgrError {
   override readonly name = "OtherKernelError";
 }
@@ -46,6 +50,10 @@ export class KernelRefusedError extends KgrError {
 export class TimeLimitError extends KgrError {
   override readonly name = "TimeLimitError";
 }
+/** At the time limit the transition was turned back, as it was asked or as the policy says. */
+export class ReversedError extends KgrError {
+  override readonly name = "ReversedError";
+}
 export class InterruptedError extends KgrError {
   override readonly name = "InterruptedError";
 }
@@ -53,8 +61,10 @@ export class InterruptedError extends KgrError {
 const exitCodes: Readonly<Record<string, number>> = {
   KernelRefusedError: 1,
   RefusedError: 2,
+  ReversedError: 3,
   OtherKernelError: 4,
   AlreadyLoadedError: 5,
+  PolicyError: 6,
   UsageError: 64,
   BadInputError: 65,
   NotFoundError: 66,

@@ -60,6 +60,18 @@ function disabled(): Machine {
   return machine;
 }
 
+function downgradable(): Machine {
+  const machine = active();
+  machine.put({
+    "/p/lp_before.ko": "",
+    "/run/kgr/load-history.json": JSON.stringify([
+      { name: "lp_before", path: "/p/lp_before.ko" },
+      { name: "lp_demo", path: "/p/lp_demo.ko" },
+    ]),
+  });
+  return machine;
+}
+
 /** Each command, the schema of what it prints, and machines on which it has something to say. */
 const documents: Readonly<
   Record<string, readonly [schema: string, line: string, machines: readonly (() => Machine)[]]>
@@ -73,12 +85,14 @@ const documents: Readonly<
   enable: ["kgr-transition", "enable lp_demo", [active]],
   disable: ["kgr-transition", "disable lp_demo --no-wait", [active]],
   unload: ["kgr-transition", "unload lp_demo", [disabled]],
+  downgrade: ["kgr-transition", "downgrade --dry-run", [downgradable]],
   poke: ["kgr-poke", "poke", [idle, applying]],
   force: ["kgr-transition", "force --yes", [idle]],
   wait: ["kgr-transition", "wait", [idle, active]],
   fixes: ["kgr-fixes", "fixes", [idle, active]],
   uname: ["kgr-uname", "uname", [idle, active]],
   metrics: ["kgr-metrics", "metrics", [idle, active, applying]],
+  config: ["kgr-config", "config", [idle]],
   completion: ["kgr-completion", "completion fish", [idle]],
 };
 /** Their documents have formats of their own (commands/vex.test.ts). */

@@ -1,15 +1,19 @@
 /** The tool from its command line to its exit code. */
 import packageJson from "../package.json" with { type: "json" };
 import { optionTable, parseArguments } from "./arguments.ts";
-import type { Command } from "./command.ts";
+import type { Command, Context } from "./command.ts";
 import { blockingCommand, blockingThreadsCommand } from "./commands/blocking.ts";
 import { completionCommand } from "./commands/completion.ts";
+import { configCommand, problemLine } from "./commands/config.ts";
 import { disableCommand } from "./commands/disable.ts";
+import { downgradeCommand } from "./commands/downgrade.ts";
 import { enableCommand } from "./commands/enable.ts";
 import { fixesCommand } from "./commands/fixes.ts";
+import { forceCommand } from "./commands/force.ts";
 import { loadCommand } from "./commands/load.ts";
 import { metricsCommand } from "./commands/metrics.ts";
 import { patchesCommand } from "./commands/patches.ts";
+import { pokeCommand } from "./commands/poke.ts";
 import { checkCommand, statusCommand } from "./commands/status.ts";
 import { unameCommand } from "./commands/uname.ts";
 import { unloadCommand } from "./commands/unload.ts";
@@ -17,7 +21,8 @@ import { vexCommand } from "./commands/vex.ts";
 import { waitCommand } from "./commands/wait.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
-import { defaultPolicy } from "./policy.ts";
+import { readConfig } from "./config.ts";
+import type { Policy } from "./policy.ts";
 import type { System } from "./system.ts";
 import { printable } from "./text.ts";
 
@@ -27,15 +32,19 @@ const commands: readonly Command[] = [
   patchesCommand,
   blockingCommand,
   blockingThreadsCommand,
+  pokeCommand,
+  forceCommand,
   loadCommand,
   enableCommand,
   disableCommand,
   unloadCommand,
+  downgradeCommand,
   waitCommand,
   fixesCommand,
   unameCommand,
   vexCommand,
   metricsCommand,
+  configCommand,
   completionCommand(() => commands),
 ];
 
@@ -56,11 +65,33 @@ export async function main(system: System, argv: readonly string[], calledAs = "
       system.print("out", invocation.command === null ? overview() : helpOf(invocation.command));
       return 0;
     }
-    return await invocation.command.run({ system, invocation, policy: defaultPolicy, dialect });
+    return await invocation.command.run(contextOf(system, invocation, dialect));
   } catch (error) {
     system.print("err", complaint(error, dialect));
     return exitCodeOf(error);
   }
+}
+
+/** The policy is read from its file when a command asks for it, and once: most commands never do. */
+function contextOf(system: System, invocation: Context["invocation"], dialect: Dialect): Context {
+  let policy: Policy | null = null;
+  return {
+    system,
+    invocation,
+    dialect,
+    get policy() {
+      policy ??= readPolicy(system);
+      return policy;
+    },
+  };
+}
+
+function readPolicy(system: System): Policy {
+  const { policy, problems } = readConfig(system);
+  if (problems.length > 0) {
+    system.print("err", problems.map(problemLine).join(""));
+  }
+  return policy;
 }
 
 function complaint(error: unknown, { program }: Dialect): string {

@@ -12,7 +12,7 @@
  * this is read from there (kgraft.ts).
  */
 import { NoLivePatchingError, UsageError } from "./errors.ts";
-import { hasKgraft, type KgraftModule, kgraftInProgress, kgraftModules } from "./kgraft.ts";
+import { forceKgraft, hasKgraft, type KgraftModule, kgraftInProgress, kgraftModules } from "./kgraft.ts";
 import type { System } from "./system.ts";
 import { listNames, readText } from "./text.ts";
 
@@ -105,6 +105,15 @@ export function readFunctions(system: System, patch: string): readonly ReplacedF
 /** Turns a live patch on or off; the kernel begins the transition at once. @throws SystemError */
 export function setEnabled(system: System, patch: string, enabled: boolean): void {
   system.writeFile(`${directory}/${patch}/enabled`, enabled ? "1" : "0");
+}
+
+/** Takes all tasks for moved; the transition then ends by itself. @throws SystemError */
+export function forceTransition(system: System, patch: string): void {
+  if (hasKgraft(system)) {
+    forceKgraft(system);
+  } else {
+    system.writeFile(`${directory}/${patch}/force`, "1");
+  }
 }
 
 /** @throws NoLivePatchingError where the kernel has none. */

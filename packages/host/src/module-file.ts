@@ -38,6 +38,13 @@ export function readModuleInfo(bytes: Uint8Array, path: string): ModuleInfo {
   return { name, release };
 }
 
+const signatureMark = "~Module signature appended~\n";
+
+/** Whether a signature is appended, by the kernel's mark for it (Documentation/admin-guide/module-signing.rst). */
+export function isSigned(bytes: Uint8Array): boolean {
+  return decodeUtf8(bytes.subarray(-signatureMark.length)) === signatureMark;
+}
+
 function splitAt(text: string, at: number): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }

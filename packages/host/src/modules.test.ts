@@ -8,13 +8,13 @@ function machineWith(program: string, script: string): Machine {
 
 test("insertModule() runs insmod with the file, in English", async () => {
   const machine = machineWith("insmod", 'echo "$1" >"$ROOT/called"');
-  await insertModule(machine.system, "/p/lp.ko");
+  await insertModule(machine.system, "/p/lp.ko", 10_000);
   expect(machine.read("/called")).toBe("/p/lp.ko\n");
 });
 
 test("insertModule() takes busybox where there is no insmod", async () => {
   const machine = makeMachine({ "/bin/busybox": '#!/bin/sh\necho "$1 $2" >"$ROOT/called"\n' });
-  await insertModule(machine.system, "/p/lp.ko");
+  await insertModule(machine.system, "/p/lp.ko", 10_000);
   expect(machine.read("/called")).toBe("insmod /p/lp.ko\n");
 });
 
@@ -25,7 +25,7 @@ test.each([
 ])("removeModule() waits out what is busy: %s: %s", async (_, message) => {
   const script = `echo x >>"$ROOT/calls"; test $(wc -l <"$ROOT/calls") = 3 || { echo "${message}" >&2; exit 1; }`;
   const machine = machineWith("rmmod", script);
-  await removeModule(machine.system, "lp");
+  await removeModule(machine.system, "lp", 10_000);
   expect(machine.read("/calls")).toBe("x\nx\nx\n");
 });
 
@@ -34,11 +34,11 @@ test("removeModule() gives up on what stays busy", async () => {
     "rmmod",
     'echo x >>"$ROOT/calls"; echo "rmmod: ERROR: Module lp is in use" >&2; exit 1',
   );
-  await expect(removeModule(machine.system, "lp")).rejects.toMatchObject({
+  await expect(removeModule(machine.system, "lp", 10_000)).rejects.toMatchObject({
     name: "KernelRefusedError",
     message: "cannot remove lp: rmmod: ERROR: Module lp is in use",
   });
-  expect(machine.read("/calls").length / 2).toBe(40);
+  expect(machine.read("/calls").length / 2).toBe(41);
 });
 
 test.each([
@@ -52,7 +52,7 @@ test.each([
   ["Nonsense \u001b[31m", /dmesg/],
 ])("insertModule() explains: %s", async (said, hint) => {
   const machine = machineWith("insmod", `echo "insmod: ERROR: could not insert module: ${said}" >&2; exit 1`);
-  await expect(insertModule(machine.system, "lp.ko")).rejects.toMatchObject({
+  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
     name: "KernelRefusedError",
     message: expect.stringMatching(
       /^cannot insert lp.ko: insmod: ERROR: could not insert module: [\u0020-\u007e]+$/,
@@ -64,11 +64,15 @@ test.each([
 test("insertModule() stops retrying when interrupted", async () => {
   const machine = machineWith("insmod", 'echo "Device or resource busy" >&2; exit 1');
   machine.onSleep = () => machine.interrupt();
-  await expect(insertModule(machine.system, "lp.ko")).rejects.toMatchObject({ name: "InterruptedError" });
+  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+    name: "InterruptedError",
+  });
 });
 
 test("insertModule() wants insmod or busybox", async () => {
   const machine = makeMachine({});
-  await expect(insertModule(machine.system, "lp.ko")).rejects.toMatchObject({ name: "MissingProgramError" });
+  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+    name: "MissingProgramError",
+  });
   expect(isThere(machine, "/usr/sbin/insmod")).toBe(false);
 });

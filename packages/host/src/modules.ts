@@ -6,10 +6,9 @@
  */
 import { InterruptedError, KernelRefusedError } from "./errors.ts";
 import { findProgram } from "./programs.ts";
-import type { System } from "./system.ts";
+import { type System, SystemError } from "./system.ts";
 import { printable } from "./text.ts";
 
-const tries = 40;
 const pauseMs = 250;
 const runLimitMs = 120_000;
 
@@ -26,14 +25,22 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/Cannot allocate memory/, "the machine has no memory left; free some and try again"],
 ];
 
-/** Loads a module. @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is not loaded */
-export async function insertModule(system: System, path: string): Promise<void> {
-  await untilNotBusy(system, "insert", path, [...findProgram(system, "insmod"), path]);
+/**
+ * Loads a module; "busy" is retried for that long.
+ *
+ * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is not loaded
+ */
+export async function insertModule(system: System, path: string, busyMs: number): Promise<void> {
+  await untilNotBusy(system, "insert", path, [...findProgram(system, "insmod"), path], busyMs);
 }
 
-/** Removes a module. @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is still loaded */
-export async function removeModule(system: System, name: string): Promise<void> {
-  await untilNotBusy(system, "remove", name, [...findProgram(system, "rmmod"), name]);
+/**
+ * Removes a module; "busy" is retried for that long.
+ *
+ * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is still loaded
+ */
+export async function removeModule(system: System, name: string, busyMs: number): Promise<void> {
+  await untilNotBusy(system, "remove", name, [...findProgram(system, "rmmod"), name], busyMs);
 }
 
 /** Whether a module of that name is loaded, live patch or not. */
@@ -46,23 +53,45 @@ async function untilNotBusy(
   action: string,
   what: string,
   program: readonly string[],
+  busyMs: number,
 ): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
+  const startMs = system.nowMs();
+  for (;;) {
+    const loggedBefore = livepatchLog(system).length;
     const result = await system.run(program, runLimitMs);
     if (result.kind === "exited" && result.status === 0) {
       return;
     }
     const said = printable(result.output.trim());
-    const busy = /Device or resource busy|Resource temporarily unavailable|is in use/.test(said);
+    const logged = livepatchLog(system).slice(loggedBefore);
     if (system.interrupted()) {
       throw new InterruptedError(`cannot ${action} ${what}: interrupted`, "type: kgr -v patches");
     }
-    if (!busy || attempt === tries) {
-      const hint = meanings.find(([pattern]) => pattern.test(said))?.[1] ?? "see the end of dmesg";
+    const busy = /Device or resource busy|Resource temporarily unavailable|is in use/.test(said);
+    // What another user of the function holds does not pass by waiting.
+    const taken = logged.some((message) => /failed to register ftrace handler/.test(message));
+    if (!busy || taken || system.nowMs() - startMs >= busyMs) {
+      const hint =
+        logged[0] ?? meanings.find(([pattern]) => pattern.test(said))?.[1] ?? "see the end of dmesg";
       const why =
         result.kind === "timeout" ? `no answer after ${runLimitMs / 1000} s` : said || "no reason given";
       throw new KernelRefusedError(`cannot ${action} ${what}: ${why}`, hint);
     }
     await system.sleep(pauseMs);
+  }
+}
+
+/** What live patching says in the kernel's log: `3,345,1905282,-;livepatch: failed to ...`. */
+function livepatchLog(system: System): readonly string[] {
+  try {
+    return system
+      .kernelLog()
+      .map((message) => message.slice(message.indexOf(";") + 1).split("\n")[0]!) // split gives at least one
+      .filter((message) => message.startsWith("livepatch: "));
+  } catch (error) {
+    if (error instanceof SystemError) {
+      return [];
+    }
+    throw error;
   }
 }

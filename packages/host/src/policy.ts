@@ -19,6 +19,11 @@ export interface Policy {
   readonly nudge: boolean;
   /** How long "device or resource busy" of the kernel is retried. */
   readonly busyTimeoutMs: number;
+  /**
+   * The installed live patch at boot: `auto` loads it, unless the machine went down the last time it was; `always`
+   * loads it even then.
+   */
+  readonly livepatchKernel: "auto" | "always" | "never";
 }
 
 /** What is in force where nothing is configured. */
@@ -34,4 +39,5 @@ export const defaultPolicy: Policy = {
   onTimeout: "report",
   nudge: true,
   busyTimeoutMs: 10_000,
+  livepatchKernel: "auto",
 };

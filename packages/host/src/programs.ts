@@ -12,9 +12,9 @@ const hashLimitMs = 60_000;
  * @throws MissingProgramError
  */
 export function findProgram(system: System, name: string): readonly string[] {
-  const own = folders.map((folder) => `${folder}/${name}`).find((path) => system.exists(path));
-  if (own !== undefined) {
-    return [own];
+  const own = findInstalled(system, name);
+  if (own !== null) {
+    return own;
   }
   const busybox = folders.map((folder) => `${folder}/busybox`).find((path) => system.exists(path));
   if (busybox !== undefined) {
@@ -22,6 +22,12 @@ export function findProgram(system: System, name: string): readonly string[] {
   }
   const hint = name === "sha256sum" ? "install coreutils" : "install kmod";
   throw new MissingProgramError(`cannot find ${name}: it is in none of ${folders.join(", ")}`, hint);
+}
+
+/** How to call a program that a machine may lack; null where it does. */
+export function findInstalled(system: System, name: string): readonly string[] | null {
+  const path = folders.map((folder) => `${folder}/${name}`).find((candidate) => system.exists(candidate));
+  return path === undefined ? null : [path];
 }
 
 /**

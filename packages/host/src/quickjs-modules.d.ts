@@ -5,12 +5,16 @@ declare const scriptArgs: readonly string[];
 
 declare module "qjs:std" {
   interface File {
+    /** null at the end. */
+    getline(): string | null;
     puts(text: string): void;
     flush(): void;
     error(): boolean;
     /** 0, or a negative error number. */
     close(): number;
   }
+  export { stdin as in };
+  const stdin: File;
   export const out: File;
   export const err: File;
   export function open(path: string, mode: string, error: { errno?: number }): File | null;
@@ -35,6 +39,7 @@ declare module "qjs:os" {
   export function rename(from: string, to: string): number;
   export function mkdir(path: string, mode: number): number;
   export function readdir(path: string): [names: string[], errno: number];
+  export function realpath(path: string): [path: string, errno: number];
   export function stat(path: string): [object | null, errno: number];
   /** `undefined` ignores the signal. */
   export function signal(signal: number, handler: (() => void) | undefined): void;

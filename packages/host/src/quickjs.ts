@@ -6,6 +6,8 @@ import { decodeUtf8 } from "./text.ts";
 
 const SIGHUP = 1;
 const SIGKILL = 9;
+const SIGCONT = 18;
+const SIGSTOP = 19;
 const outputLimitBytes = 4096;
 /** Shared by all reads: most files under /proc and /sys fit into it at once. */
 const buffer: ArrayBuffer = new ArrayBuffer(65_536);
@@ -26,9 +28,24 @@ export function quickjsSystem(): System {
     replaceFile,
     makeDirectory: (path) => expect("make directory", path, os.mkdir(path, 0o755), "EEXIST"),
     removeFile: (path) => expect("remove", path, os.remove(path), "ENOENT"),
+    removeDirectory: (path) => expect("remove", path, os.remove(path)),
     exists: (path) => os.stat(path)[1] === 0,
+    realPath(path) {
+      const [real, errno] = os.realpath(path);
+      expect("find", path, -errno);
+      return real;
+    },
     run,
     kernelLog,
+    signal: (pid, name) =>
+      expect("signal", `process ${pid}`, os.kill(pid, name === "STOP" ? SIGSTOP : SIGCONT)),
+    ask(question) {
+      if (!os.isatty(0) || !os.isatty(2)) {
+        return null;
+      }
+      print("err", question, true);
+      return std.in.getline() ?? "";
+    },
     environment: (name) => std.getenv(name) ?? "",
     nowMs: () => os.now(),
     epochMs: () => Date.now(),

@@ -21,11 +21,19 @@ export interface System {
   makeDirectory(path: string): void;
   /** Removes a file, or does nothing where there is none. @throws SystemError */
   removeFile(path: string): void;
+  /** Removes an empty directory. @throws SystemError */
+  removeDirectory(path: string): void;
   exists(path: string): boolean;
+  /** A path from the top, without symbolic links. @throws SystemError */
+  realPath(path: string): string;
   /** Runs a program with messages in English; `output` is what it said, at most 4 KiB. */
   run(program: readonly string[], timeoutMs: number): Promise<RunResult>;
   /** Messages of the kernel that it still has, oldest first, as /dev/kmsg shows them. @throws SystemError */
   kernelLog(): readonly string[];
+  /** Sends a signal to a process. @throws SystemError */
+  signal(pid: number, name: "STOP" | "CONT"): void;
+  /** Asks on the terminal; null where nobody sits there. */
+  ask(question: string): string | null;
   /** A variable of the environment; "" where it is not set. */
   environment(name: string): string;
   /** Milliseconds since the machine was started, without the time that it slept. */

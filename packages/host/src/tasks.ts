@@ -82,3 +82,19 @@ function patchState(system: System, path: string): number | "hidden" | undefined
 export function commandOf(task: Pick<BlockingTask, "commandLine" | "name">): string {
   return printable(task.commandLine.length > 0 ? task.commandLine.join(" ") : `[${task.name}]`);
 }
+
+/** The threads of each process together; no group is empty. */
+export function groupByProcess(
+  blocking: readonly BlockingTask[],
+): readonly (readonly [BlockingTask, ...BlockingTask[]])[] {
+  const groups = new Map<number, [BlockingTask, ...BlockingTask[]]>();
+  for (const task of blocking) {
+    const group = groups.get(task.pid);
+    if (group === undefined) {
+      groups.set(task.pid, [task]);
+    } else {
+      group.push(task);
+    }
+  }
+  return [...groups.values()];
+}

@@ -19,7 +19,12 @@ describe("followTransition()", () => {
   test("returns at once when none is in transition, and says nothing", async () => {
     const machine = makeMachine(idleMachine);
     machine.onSleep = () => expect.unreachable();
-    await followTransition(machine.system, { timeoutMs: 0, progress: true });
+    await followTransition(machine.system, {
+      timeoutMs: 0,
+      onTimeout: "report",
+      nudge: true,
+      progress: true,
+    });
     expect((await machine.kgr("wait")).err).toBe("");
   });
 

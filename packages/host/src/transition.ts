@@ -1,24 +1,32 @@
 /**
  * Following a transition to its end. Whether it is over costs two small reads, so that is asked often; who is
- * left costs a walk over all threads, so that is asked only when there is someone to tell: once a second.
+ * left costs a walk over all threads, so that is asked at once, a moment later, and then once a second.
+ *
+ * At the time limit three things can be right. Report: the transition goes on, an administrator decides. Wait: it
+ * will end when it ends. Reverse: the machine goes back to what it was, as kpatch does it.
  */
 import type { TransitionReport } from "@kgraft/contract";
-import { InterruptedError, TimeLimitError } from "./errors.ts";
-import { type LivePatch, patchInTransition } from "./livepatch.ts";
-import type { System } from "./system.ts";
+import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
+import { hasKgraft } from "./kgraft.ts";
+import { type LivePatch, patchInTransition, readPatch, setEnabled } from "./livepatch.ts";
+import type { Policy } from "./policy.ts";
+import { type Progress, progressOn } from "./progress.ts";
+import { watchStubborn } from "./stubborn.ts";
+import { type System, SystemError } from "./system.ts";
 import { commandOf, countBlocking, readBlocking } from "./tasks.ts";
 import { tasksLeftText } from "./text.ts";
 
-const tellEachMs = 1000;
+const secondLookMs = 250;
+const lookEachMs = 1000;
 const longestPollMs = 100;
-
-/** A transition is expected to end within this time; SUSE's tools wait as long. */
-export const defaultTimeoutMs = 61_000;
 
 export interface FollowOptions {
   /** Infinity for no limit. */
   readonly timeoutMs: number;
-  /** Whether to tell the standard error output how many tasks are left. */
+  readonly onTimeout: Policy["onTimeout"];
+  /** Whether tasks that sleep in a function that changes are woken. */
+  readonly nudge: boolean;
+  /** Whether to tell the standard error output how it goes. */
   readonly progress: boolean;
 }
 
@@ -26,30 +34,74 @@ export interface FollowOptions {
  * Waits until no live patch is in transition.
  *
  * @returns how long that took, in milliseconds
- * @throws TimeLimitError with the tasks that block, InterruptedError; the transition goes on either way
+ * @throws TimeLimitError with the tasks that block, InterruptedError: then the transition goes on
+ * @throws ReversedError: then the patch is back where it was
  */
 export async function followTransition(system: System, options: FollowOptions): Promise<number> {
   const startMs = system.nowMs();
-  const line = progressLine(system, options.progress);
-  let tellAtMs = startMs;
+  const progress = progressOn(system, options.progress);
+  let limitMs = options.timeoutMs;
+  for (;;) {
+    const stuck = await waitUntil(system, startMs + limitMs, options, progress);
+    if (stuck === null) {
+      return system.nowMs() - startMs;
+    }
+    if (system.interrupted() || options.onTimeout === "report" || hasKgraft(system)) {
+      throw stopped(system, stuck, limitMs);
+    }
+    if (options.onTimeout === "reverse") {
+      await reverse(system, stuck, options);
+      continue;
+    }
+    progress.tell(`kgr: ${limitMs / 1000} s have passed; waiting on, end that with Ctrl-C`);
+    limitMs = Infinity;
+  }
+}
+
+/** Waits, and tells how it goes. @returns the patch that is still in transition then, null for none */
+async function waitUntil(
+  system: System,
+  deadlineMs: number,
+  options: FollowOptions,
+  progress: Progress,
+): Promise<LivePatch | null> {
+  const watch = watchStubborn(system, { nudge: options.nudge, tell: (line) => progress.tell(line) });
+  let lookAtMs = system.nowMs();
+  let looks = 0;
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 2, longestPollMs)) {
     const patch = patchInTransition(system);
-    const nowMs = system.nowMs();
-    if (patch === null) {
-      line.end();
-      return nowMs - startMs;
+    if (patch !== null && system.nowMs() >= lookAtMs && (options.progress || options.nudge)) {
+      const blocking = readBlocking(system, patch);
+      watch(patch, blocking ?? []);
+      progress.show(patch.name, blocking?.length ?? null);
+      lookAtMs = system.nowMs() + (looks++ === 0 ? secondLookMs : lookEachMs);
     }
-    if (options.progress && nowMs >= tellAtMs) {
-      line.show(`${patch.name}: in_progress, ${tasksLeftText(countBlocking(system, patch))}`);
-      tellAtMs = system.nowMs() + tellEachMs;
-    }
-    const leftMs = startMs + options.timeoutMs - nowMs;
-    if (leftMs <= 0 || system.interrupted()) {
-      line.end();
-      throw stopped(system, patch, options.timeoutMs);
+    const leftMs = deadlineMs - system.nowMs();
+    if (patch === null || leftMs <= 0 || system.interrupted()) {
+      progress.end();
+      return patch;
     }
     await system.sleep(Math.min(pollMs, leftMs));
   }
+}
+
+/** Turns a transition round and waits for that, as long as it was waited for the transition itself. */
+async function reverse(system: System, patch: LivePatch, options: FollowOptions): Promise<void> {
+  const why = stopped(system, patch, options.timeoutMs);
+  if (readPatch(system, patch.name)?.state !== patch.state) {
+    return; // it ended by itself a moment before
+  }
+  try {
+    setEnabled(system, patch.name, patch.state === "reverting");
+  } catch (error) {
+    throw error instanceof SystemError ? why : error;
+  }
+  await followTransition(system, { ...options, onTimeout: "report" });
+  const now = patch.state === "applying" ? "off" : "in force";
+  throw new ReversedError(
+    `${why.message}; it was turned back and is ${now} again`,
+    "free what these tasks wait for, or restart them, and try again",
+  );
 }
 
 function stopped(system: System, patch: LivePatch, timeoutMs: number): Error {
@@ -64,32 +116,6 @@ function stopped(system: System, patch: LivePatch, timeoutMs: number): Error {
   return system.interrupted()
     ? new InterruptedError(`cannot go on waiting: interrupted; ${left}`, hint)
     : new TimeLimitError(`cannot wait longer than ${timeoutMs / 1000} s: ${left}`, hint);
-}
-
-interface ProgressLine {
-  show(text: string): void;
-  end(): void;
-}
-
-/** On a terminal one line that is written again, elsewhere a line each time that something changed. */
-function progressLine(system: System, wanted: boolean): ProgressLine {
-  const columns = wanted ? system.terminalColumns("err") : null;
-  let last = "";
-  return {
-    show(text) {
-      if (columns !== null) {
-        system.print("err", `\r\u001b[K${text.slice(0, Math.max(columns - 1, 10))}`);
-      } else if (text !== last) {
-        system.print("err", `${text}\n`);
-      }
-      last = text;
-    },
-    end() {
-      if (columns !== null && last !== "") {
-        system.print("err", "\r\u001b[K");
-      }
-    },
-  };
 }
 
 /** What a command that changed something, or waited, says with `--json`. */

@@ -11,7 +11,9 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  realpathSync,
   renameSync,
+  rmdirSync,
   rmSync,
   statSync,
   writeFileSync,
@@ -36,6 +38,10 @@ export interface Machine {
   readonly environment: Record<string, string>;
   /** What the machine's clock says, in milliseconds since 1970, beside the time that passes by waiting. */
   epochMs: number;
+  /** Signals that were sent, such as `STOP 20`. */
+  readonly signals: string[];
+  /** What is typed on the terminal; null for none. */
+  answer: string | null;
   /** Called before each wait, with how many there were. */
   onSleep: ((count: number) => void) | null;
   columns: number | null;
@@ -120,6 +126,8 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
     system: nodeSystem(root, printed, {
       interrupted: () => interrupted,
       columns: () => machine.columns,
+      signal: (pid, name) => void machine.signals.push(`${name} ${pid}`),
+      ask: (question) => ((printed.err += machine.answer === null ? "" : question), machine.answer),
       environment: (name) => machine.environment[name] ?? "",
       nowMs: () => clockMs,
       epochMs: () => machine.epochMs + clockMs,
@@ -144,6 +152,8 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
     klp: (...argv) => run("/usr/sbin/klp", argv),
     environment: {},
     epochMs: Date.UTC(2026, 10, 24, 14, 0, 0),
+    signals: [],
+    answer: null,
     onSleep: null,
     columns: null,
   };
@@ -154,6 +164,8 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
 interface Hooks {
   readonly interrupted: () => boolean;
   readonly columns: () => number | null;
+  readonly signal: System["signal"];
+  readonly ask: System["ask"];
   readonly environment: (name: string) => string;
   readonly nowMs: () => number;
   readonly epochMs: () => number;
@@ -178,7 +190,10 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
     makeDirectory: (file) =>
       attempt("make directory", file, () => mkdirSync(root + file, { recursive: true })),
     removeFile: (file) => attempt("remove", file, () => rmSync(root + file, { force: true })),
+    removeDirectory: (file) => attempt("remove", file, () => rmdirSync(root + file)),
     exists: (file) => existsSync(root + file),
+    realPath: (file) =>
+      attempt("find", file, () => realpathSync(root + file).slice(realpathSync(root).length)),
     // oxlint-disable-next-line typescript/require-await -- the interface waits
     async run([program, ...args], timeoutMs) {
       const result = spawnSync(root + program, args, {
@@ -195,6 +210,8 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
       attempt("open", "/dev/kmsg", () => readFileSync(`${root}/dev/kmsg`, "utf8"))
         .trimEnd()
         .split("\n"),
+    signal: hooks.signal,
+    ask: hooks.ask,
     environment: hooks.environment,
     nowMs: hooks.nowMs,
     epochMs: hooks.epochMs,

@@ -4,7 +4,7 @@ import { type Command, type Context, printJson, printLines } from "../command.ts
 import { NotRootError } from "../errors.ts";
 import { hasKgraft } from "../kgraft.ts";
 import { type LivePatch, patchInTransition } from "../livepatch.ts";
-import { commandOf, readBlocking } from "../tasks.ts";
+import { commandOf, groupByProcess, readBlocking } from "../tasks.ts";
 import { printable } from "../text.ts";
 
 export const blockingCommand: Command = {
@@ -50,7 +50,8 @@ function list({ system, invocation, dialect }: Context, column: Column): number 
   } else {
     // kGraft's kernel does not tell why: there each task has to cross into user space.
     const explained = hasKgraft(system) ? null : patch;
-    const groups = column === "processes" ? groupByProcess(blocking) : blocking.map((task) => [task]);
+    const groups =
+      column === "processes" ? groupByProcess(blocking) : blocking.map((task) => [task] as const);
     printLines(
       system,
       groups.flatMap((tasks) => linesOf(tasks, column, verbosity, explained)),
@@ -59,21 +60,13 @@ function list({ system, invocation, dialect }: Context, column: Column): number 
   return 0;
 }
 
-function groupByProcess(blocking: readonly BlockingTask[]): readonly (readonly BlockingTask[])[] {
-  const groups = new Map<number, BlockingTask[]>();
-  for (const task of blocking) {
-    groups.set(task.pid, [...(groups.get(task.pid) ?? []), task]);
-  }
-  return [...groups.values()];
-}
-
 function linesOf(
-  tasks: readonly BlockingTask[],
+  tasks: readonly [BlockingTask, ...BlockingTask[]],
   column: Column,
   verbosity: number,
   patch: LivePatch | null,
 ): readonly string[] {
-  const first = tasks[0]!; // a group has at least one
+  const [first] = tasks;
   const numbers = { processes: `${first.pid}`, threads: `${first.tid}`, both: `${first.pid} ${first.tid}` };
   const lines = [verbosity > 0 ? `${numbers[column]} ${commandOf(first)}` : numbers[column]];
   for (const task of verbosity > 1 ? tasks : []) {

@@ -1,29 +1,54 @@
-import { beginChange, checkNoOtherTransition, conclude, findPatch, follow, turn } from "../change.ts";
+import {
+  beginChange,
+  checkNoOtherTransition,
+  conclude,
+  concludeDryRun,
+  findPatch,
+  follow,
+  turn,
+} from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import type { LivePatch } from "../livepatch.ts";
-import type { System } from "../system.ts";
 
 export const disableCommand: Command = {
   name: "disable",
   operand: "NAME",
-  options: ["timeout", "no-wait"],
+  options: ["timeout", "on-timeout", "no-wait", "dry-run"],
   brief: "put the original functions back into force",
   details:
-    "Waits for the transition, 61 s unless told by --timeout. The module stays\nloaded: kgr unload removes it. Also turns back a patch that is being applied.",
+    "Waits for the transition, 61 s unless told by --timeout or the policy. The\nmodule stays loaded: kgr unload removes it. Also turns back a patch that is\nbeing applied.",
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     beginChange(system);
     const patch = findPatch(system, invocation.operand);
-    turnOff(system, patch);
+    checkNoOtherTransition(system, patch.name);
+    if (invocation.options.has("dry-run")) {
+      return concludeDryRun(context, "disable", patch.name, wouldTurnOff(patch));
+    }
+    await turnOff(context, patch);
     const waitedMs = await follow(context);
     return conclude(context, "disable", patch.name, waitedMs, "disabled, its module is still loaded");
   },
 };
 
+/** What {@link turnOff} would do. */
+export function wouldTurnOff({ state }: LivePatch): string {
+  switch (state) {
+    case "active":
+      return "would be disabled";
+    case "applying":
+      return "would be turned back";
+    case "reverting":
+      return "is being disabled already";
+    case "off":
+      return "is disabled already";
+  }
+}
+
 /** Begins to revert a patch, unless it is off or on its way. @throws RefusedError, KernelRefusedError */
-export function turnOff(system: System, patch: LivePatch): void {
-  checkNoOtherTransition(system, patch.name);
+export async function turnOff(context: Context, patch: LivePatch): Promise<void> {
+  checkNoOtherTransition(context.system, patch.name);
   if (patch.state === "active" || patch.state === "applying") {
-    turn(system, patch.name, false);
+    await turn(context, patch.name, false);
   }
 }

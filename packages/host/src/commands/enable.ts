@@ -1,11 +1,19 @@
-import { beginChange, checkNoOtherTransition, conclude, findPatch, follow, turn } from "../change.ts";
+import {
+  beginChange,
+  checkNoOtherTransition,
+  conclude,
+  concludeDryRun,
+  findPatch,
+  follow,
+  turn,
+} from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { RefusedError } from "../errors.ts";
 
 export const enableCommand: Command = {
   name: "enable",
   operand: "NAME",
-  options: ["timeout", "no-wait"],
+  options: ["timeout", "on-timeout", "no-wait", "dry-run"],
   brief: "put a live patch that is being disabled into force again",
   details:
     "Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.",
@@ -20,8 +28,12 @@ export const enableCommand: Command = {
       );
     }
     checkNoOtherTransition(system, name);
+    if (invocation.options.has("dry-run")) {
+      const text = state === "reverting" ? "would be turned back into force" : `is ${state} already`;
+      return concludeDryRun(context, "enable", name, text);
+    }
     if (state === "reverting") {
-      turn(system, name, true);
+      await turn(context, name, true);
     }
     const waitedMs = await follow(context);
     return conclude(context, "enable", name, waitedMs, "ready");

@@ -1,8 +1,10 @@
 import type { Manifest, PatchesReport, PatchReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import type { Dialect } from "../dialect.ts";
+import { fileOf } from "../history.ts";
 import { type LivePatch, readFunctions, readPatches } from "../livepatch.ts";
 import { readRecord } from "../manifest-file.ts";
+import { packageOf } from "../package.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
 
@@ -26,7 +28,7 @@ export const patchesCommand: Command = {
     const reports: PatchReport[] = [];
     for (const patch of patches) {
       const manifest = await readRecord(system, patch.name);
-      const report = describe(system, patch, manifest);
+      const report = await describe(system, patch, manifest);
       reports.push(report);
       lines.push(...linesOf(report, manifest, verbosity, dialect));
     }
@@ -39,13 +41,14 @@ export const patchesCommand: Command = {
   },
 };
 
-function describe(system: System, patch: LivePatch, manifest: Manifest | null): PatchReport {
+async function describe(system: System, patch: LivePatch, manifest: Manifest | null): Promise<PatchReport> {
   const fixes = manifest?.fixes ?? [];
+  const path = fileOf(system, patch.name);
   return {
     name: patch.name,
     active: patch.state === "active" || patch.state === "applying",
     inTransition: patch.state === "applying" || patch.state === "reverting",
-    package: null,
+    package: path === null ? null : ((await packageOf(system, path))?.fullName ?? null),
     manifestKnown: manifest !== null,
     cves: fixes.map((fix) => fix.id).filter((id) => id.startsWith("CVE-")),
     otherFixes: fixes.map((fix) => fix.id).filter((id) => !id.startsWith("CVE-")),

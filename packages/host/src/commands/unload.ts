@@ -1,23 +1,35 @@
-import { beginChange, conclude, findPatch, follow } from "../change.ts";
+import {
+  beginChange,
+  checkNoOtherTransition,
+  conclude,
+  concludeDryRun,
+  findPatch,
+  follow,
+} from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { RefusedError } from "../errors.ts";
 import { readPatch } from "../livepatch.ts";
 import { removeRecord } from "../manifest-file.ts";
 import { removeModule } from "../modules.ts";
-import { turnOff } from "./disable.ts";
+import { turnOff, wouldTurnOff } from "./disable.ts";
 
 export const unloadCommand: Command = {
   name: "unload",
   operand: "NAME",
-  options: ["timeout"],
+  options: ["timeout", "on-timeout", "dry-run"],
   brief: "disable a live patch and remove its module",
   details: "Waits for the transition, 61 s unless told by --timeout.",
   async run(context: Context): Promise<number> {
-    const { system, invocation } = context;
+    const { system, invocation, policy } = context;
     beginChange(system);
     const patch = findPatch(system, invocation.operand);
+    checkNoOtherTransition(system, patch.name);
+    if (invocation.options.has("dry-run")) {
+      const text = patch.state === "off" ? "" : `${wouldTurnOff(patch)}, then `;
+      return concludeDryRun(context, "unload", patch.name, `${text}its module would be removed`);
+    }
     // 1. The original functions back in force.
-    turnOff(system, patch);
+    await turnOff(context, patch);
     const waitedMs = patch.state === "off" ? 0 : await follow(context);
     const state = readPatch(system, patch.name)?.state ?? "off";
     if (state !== "off") {
@@ -27,7 +39,7 @@ export const unloadCommand: Command = {
       );
     }
     // 2. The module out of the kernel, then what was noted of it.
-    await removeModule(system, patch.name);
+    await removeModule(system, patch.name, policy.busyTimeoutMs);
     removeRecord(system, patch.name);
     return conclude(context, "unload", patch.name, waitedMs, "unloaded");
   },

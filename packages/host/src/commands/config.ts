@@ -1,0 +1,42 @@
+import type { ConfigReport } from "@kgraft/contract";
+import { type Command, type Context, printJson, printLines } from "../command.ts";
+import { configFile, type ConfigEntry, type ConfigProblem, readConfig } from "../config.ts";
+import { printable } from "../text.ts";
+
+export const configCommand: Command = {
+  name: "config",
+  operand: null,
+  options: [],
+  brief: "print the settings in force, and where each comes from",
+  details:
+    "Each line could stand in /etc/kgr/kgr.conf; behind it is where the value comes\nfrom. Exits with 65 where a line of that file cannot be read.",
+  // oxlint-disable-next-line typescript/require-await -- commands share one shape
+  async run({ system, invocation }: Context): Promise<number> {
+    const { entries, problems } = readConfig(system);
+    if (invocation.json) {
+      const settings = entries.map(({ key, value, line }) => ({ key, value, line }));
+      printJson(system, { file: configFile, settings, problems } satisfies ConfigReport);
+    } else {
+      printLines(system, linesOf(entries));
+    }
+    if (problems.length > 0) {
+      system.print("err", problems.map(problemLine).join(""));
+    }
+    return problems.length === 0 ? 0 : 65;
+  },
+};
+
+function linesOf(entries: readonly ConfigEntry[]): readonly string[] {
+  const texts = entries.map(({ key, value }) => `${key}=${value}`);
+  const columns = Math.max(...texts.map((text) => text.length));
+  return entries.map(({ line }, at) => {
+    const source = line === null ? "default" : `${configFile}:${line}`;
+    return `${texts[at]!.padEnd(columns)}  # ${source}`; // one text for each entry
+  });
+}
+
+/** A line on the standard error output for each thing that is wrong in the file. */
+export function problemLine({ line, message }: ConfigProblem): string {
+  const place = line === 0 ? configFile : `${configFile}:${line}`;
+  return `kgr: ${place}: ${printable(message)}\n`;
+}

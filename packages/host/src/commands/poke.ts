@@ -1,0 +1,58 @@
+import type { BlockingTask, PokeReport } from "@kgraft/contract";
+import { whyItBlocks } from "../advice.ts";
+import { beginChange } from "../change.ts";
+import { type Command, type Context, printJson, printLines } from "../command.ts";
+import { patchInTransition } from "../livepatch.ts";
+import { canBeNudged, type Means, poke } from "../nudge.ts";
+import { commandOf, groupByProcess, readBlocking } from "../tasks.ts";
+import { printable } from "../text.ts";
+
+export const pokeCommand: Command = {
+  name: "poke",
+  operand: null,
+  options: ["dry-run"],
+  brief: "wake the processes that a transition waits for",
+  details:
+    "Each is frozen and thawed at once by its control group: it leaves its sleep,\nand its system call begins anew on the new functions. Where that cannot be, it\nis stopped and continued. Kernel threads and tasks that are deaf to signals\ncannot be woken.",
+  // oxlint-disable-next-line typescript/require-await -- commands share one shape
+  async run({ system, invocation, dialect }: Context): Promise<number> {
+    beginChange(system);
+    const dryRun = invocation.options.has("dry-run");
+    const patch = patchInTransition(system);
+    const blocking = patch === null ? [] : (readBlocking(system, patch) ?? []);
+    const poked = groupByProcess(blocking).map((tasks) => {
+      const awake = tasks.some(canBeNudged);
+      const [first] = tasks;
+      const means = awake && !dryRun ? poke(system, first.pid) : null;
+      return { pid: first.pid, command: commandOf(first), result: resultOf(first, awake, dryRun, means) };
+    });
+    if (invocation.json) {
+      printJson(system, { dryRun, poked } satisfies PokeReport);
+    } else if (poked.length === 0) {
+      printLines(system, invocation.verbosity > 0 ? [dialect.nothingBlocks] : []);
+    } else {
+      printLines(
+        system,
+        poked.map(({ pid, command, result }) => printable(`${pid} ${command}: ${result}`)),
+      );
+    }
+    return 0;
+  },
+};
+
+function resultOf(first: BlockingTask, awake: boolean, dryRun: boolean, means: Means): string {
+  if (!awake) {
+    return `cannot be woken: ${whyItBlocks(first)}`;
+  }
+  if (dryRun) {
+    return "would be woken";
+  }
+  switch (means) {
+    case "freeze":
+      return "woken";
+    case "stop":
+      return "woken by SIGSTOP and SIGCONT";
+    case null:
+      return "has ended";
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * How a transition goes, on the standard error output: on a terminal one line that is written again, with a bar
+ * where there is room, elsewhere a line each time that something changed. What is told beside stays above the line.
+ */
+import type { System } from "./system.ts";
+import { tasksLeftText } from "./text.ts";
+
+const barWidth = 20;
+const leastColumnsForBar = 60;
+
+export interface Progress {
+  /** Shows how many tasks are left; null where this user may not see that. */
+  show(patch: string, left: number | null): void;
+  /** Says something that stays. */
+  tell(line: string): void;
+  /** Takes the line away. */
+  end(): void;
+}
+
+/** Tells nothing where that is not wanted. */
+export function progressOn(system: System, wanted: boolean): Progress {
+  const columns = wanted ? system.terminalColumns("err") : null;
+  const speed = speedometer(system);
+  let last = "";
+  const clear = (): void => {
+    if (columns !== null && last !== "") {
+      system.print("err", "\r\u001b[K");
+      last = "";
+    }
+  };
+  return {
+    show(patch, left) {
+      if (!wanted) {
+        return;
+      }
+      const { total, perSecond } = speed(left);
+      const rate = perSecond > 0 ? `, ${perSecond} a second` : "";
+      const text = `${patch}: in_progress, ${tasksLeftText(left)}${rate}`;
+      if (columns !== null) {
+        const line = columns < leastColumnsForBar || left === null ? text : `${bar(left, total)} ${text}`;
+        system.print("err", `\r\u001b[K${line.slice(0, Math.max(columns - 1, 10))}`);
+      } else if (text !== last) {
+        system.print("err", `${text}\n`);
+      }
+      last = text;
+    },
+    tell(line) {
+      if (wanted) {
+        clear();
+        system.print("err", `${line}\n`);
+      }
+    },
+    end: clear,
+  };
+}
+
+function bar(left: number, total: number): string {
+  const done = Math.floor((barWidth * (total - left)) / Math.max(total, 1));
+  return `[${"#".repeat(done)}${".".repeat(barWidth - done)}]`;
+}
+
+/** How many tasks there were to move at first, and how many moved in each second since it was last asked. */
+function speedometer(system: System): (left: number | null) => { total: number; perSecond: number } {
+  let total = 0;
+  let before: { readonly left: number; readonly atMs: number } | null = null;
+  return (left) => {
+    const atMs = system.nowMs();
+    const moved = before === null || left === null ? 0 : before.left - left;
+    const perSecond = before === null || moved <= 0 ? 0 : Math.round((moved * 1000) / (atMs - before.atMs));
+    before = left === null ? null : { left, atMs };
+    total = Math.max(total, left ?? 0);
+    return { total, perSecond };
+  };
+}

@@ -1,0 +1,203 @@
+/** Transitions that do not end by themselves, in a real kernel: explained, woken, turned back, forced. */
+import type { BlockingReport, BlockingTask, PokeReport } from "@kgraft/contract";
+import type { CommandResult, Guest } from "@kgraft/lab";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bootWithModules } from "./guest.ts";
+
+let guest: Guest;
+
+beforeAll(async () => {
+  guest = await bootWithModules();
+});
+afterAll(async () => {
+  await guest.shutdown();
+});
+
+async function run(command: string): Promise<CommandResult> {
+  return guest.run(command, { timeoutMs: 90_000 });
+}
+
+async function blocking(): Promise<readonly BlockingTask[]> {
+  return (JSON.parse((await run("kgr blocking --json")).stdout) as BlockingReport).blocking;
+}
+
+/** A reader of /proc/lp_sleep asleep in the function to be replaced. */
+async function sleeper(): Promise<void> {
+  await run("cat /proc/lp_sleep >/tmp/out 2>&1 & echo $! >/tmp/pid; sleep 1");
+}
+
+describe("a user task that sleeps in a patched function, where signals reach it", () => {
+  beforeAll(async () => {
+    await run("insmod /p/lp_sleep.ko");
+    await sleeper();
+    await run("insmod /p/lp_awake.ko; sleep 2.5"); // twice looked at by the kernel
+  });
+  afterAll(async () => {
+    await run("kgr unload lp_awake; rmmod lp_sleep");
+  });
+
+  test("is explained: which function, how it sleeps, for how long, what helps", async () => {
+    expect(await blocking()).toMatchObject([
+      {
+        commandLine: ["cat", "/proc/lp_sleep"],
+        kind: "process",
+        state: "sleeping",
+        function: "lp_sleep_task",
+      },
+    ]);
+    expect((await blocking())[0]?.asleepMs).toBeGreaterThan(2000);
+    expect((await run("kgr -v -v blocking")).stdout).toMatch(
+      /: sleeps in lp_sleep_task for \d+ s\n {8}wake it with: kgr poke; or turn back with: kgr disable lp_awake\n {8}lp_sleep_task\+/,
+    );
+  });
+
+  test("is listed by process and thread, and by thread for klp", async () => {
+    expect((await run("kgr blocking_threads; cat /tmp/pid /tmp/pid | xargs echo")).stdout).toMatch(
+      /^(\d+) \1\n\1 \1\n$/,
+    );
+    expect((await run("klp blocking; cat /tmp/pid")).stdout).toMatch(/^(\d+)\n\1\n$/);
+  });
+
+  test.each(["CONT", "URG", "WINCH", "0"])("does not notice signal %s", async (name) => {
+    await run(`kill -${name} $(cat /tmp/pid); sleep 0.3`);
+    expect(await blocking()).toHaveLength(1);
+  });
+
+  test("is woken by poke through its control group, and its system call begins anew", async () => {
+    await run("mkdir -p /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup");
+    expect((await run("kgr poke --dry-run")).stdout).toMatch(/^\d+ cat \/proc\/lp_sleep: would be woken\n$/);
+    expect(await blocking()).toHaveLength(1);
+    const { poked } = JSON.parse((await run("kgr poke --json")).stdout) as PokeReport;
+    expect(poked).toMatchObject([{ command: "cat /proc/lp_sleep", result: "woken" }]);
+    // The new function returns at once: the read gave 0 bytes and no error, so cat ended well.
+    expect(await run("sleep 0.5; cat /tmp/out; kill -0 $(cat /tmp/pid)")).toMatchObject({
+      stdout: "",
+      status: 1,
+    });
+    expect(await run("kgr wait --timeout 20; ls -d /sys/fs/cgroup/kgr")).toMatchObject({ stdout: "ready\n" });
+  });
+
+  test("none is left to name", async () => {
+    expect(await run("kgr poke; kgr blocking; klp -v blocking")).toMatchObject({
+      status: 0,
+      stdout: "no threads with klp_in_progress set\n",
+    });
+  });
+});
+
+describe("kgr load with such a task", () => {
+  beforeAll(async () => {
+    await run("insmod /p/lp_sleep.ko");
+    await sleeper();
+  });
+  afterAll(async () => {
+    await run("kgr unload lp_awake; rmmod lp_sleep");
+  });
+
+  test("wakes it at once: ready long before the kernel's 15 s", async () => {
+    const loaded = await run("kgr load /p/lp_awake.ko");
+    expect(loaded.status).toBe(0);
+    expect(Number(/ready after (\S+) s/.exec(loaded.stdout)?.[1])).toBeLessThan(8);
+    expect((await run("dmesg")).stdout).not.toContain("signaling remaining tasks");
+  });
+});
+
+describe("without control groups", () => {
+  beforeAll(async () => {
+    await run("umount /sys/fs/cgroup; insmod /p/lp_sleep.ko");
+    await sleeper();
+    await run("insmod /p/lp_awake.ko");
+  });
+  afterAll(async () => {
+    await run("kgr unload lp_awake; rmmod lp_sleep; mount -t cgroup2 none /sys/fs/cgroup");
+  });
+
+  test("poke wakes by SIGSTOP and SIGCONT", async () => {
+    expect((await run("kgr poke")).stdout).toMatch(/ cat \/proc\/lp_sleep: woken by SIGSTOP and SIGCONT\n$/);
+    expect(await run("kgr wait --timeout 20")).toMatchObject({ stdout: "ready\n" });
+  });
+});
+
+describe("a task in a patched function that is deaf to signals", () => {
+  test("cannot be woken, and poke says so", async () => {
+    await run("insmod /p/lp_busy.ko; cat /proc/lp_busy >/dev/null 2>&1 & echo $! >/tmp/pid; sleep 1");
+    await run("insmod /p/lp_block.ko");
+    expect((await run("kgr poke")).stdout).toMatch(
+      / cat \/proc\/lp_busy: cannot be woken: sleeps in lp_busy_sleep for \d+ m?s, deaf to signals\n$/,
+    );
+  });
+
+  test("wait tells who it is, why it does not move, and what helps", async () => {
+    const waited = await run("kgr wait --timeout 5");
+    expect(waited.status).toBe(124);
+    expect(waited.stderr).toMatch(
+      /\d+ cat \/proc\/lp_busy: sleeps in lp_busy_sleep for \d+ s, deaf to signals\n {5}free what it waits for/,
+    );
+  });
+
+  test("--on-timeout wait goes on waiting", async () => {
+    const waited = await run("kgr wait --timeout 1 --on-timeout wait & sleep 4; kill -TERM $!; wait $!");
+    expect(waited.status).toBe(130);
+    expect(waited.stderr).toContain("kgr: 1 s have passed; waiting on");
+  });
+
+  test("--on-timeout reverse turns back: the machine is as it was", async () => {
+    const waited = await run("kgr wait --timeout 2 --on-timeout reverse");
+    expect(waited).toMatchObject({ status: 3, stdout: "" });
+    expect(waited.stderr).toContain("it was turned back and is off again");
+    expect(await run("kgr status; kgr -v patches | grep active")).toMatchObject({
+      stdout: "ready\n    active: 0\n",
+    });
+    await run("kgr unload lp_block");
+  });
+
+  test("load --on-timeout reverse leaves no module and no record", async () => {
+    const loaded = await run("kgr load /p/lp_block.ko --timeout 2 --on-timeout reverse");
+    expect(loaded).toMatchObject({ status: 3, stdout: "" });
+    expect(await run("kgr status; kgr patches; ls /run/kgr/lp_block.json")).toMatchObject({
+      stdout: "ready\n",
+    });
+  });
+
+  test("force refuses without a terminal, and tells what it costs", async () => {
+    await run("kgr load /p/lp_block.ko --no-wait");
+    const refused = await run("kgr force </dev/null");
+    expect(refused).toMatchObject({ status: 2, stdout: "" });
+    expect(refused.stderr).toContain(
+      "lp_block is applying, 1 task left. Forced, each of these counts as moved",
+    );
+    expect(refused.stderr).toContain("if you accept what it costs, type: kgr force --yes");
+    expect((await run("kgr force --dry-run")).stdout).toBe("lp_block: would be forced, 1 task left\n");
+    expect(await run("kgr status")).toMatchObject({ stdout: "in_progress\n" });
+  });
+
+  test("force --yes ends the transition, and the module stays", async () => {
+    expect(await run("kgr force --yes")).toMatchObject({ status: 0, stdout: "lp_block: ready, forced\n" });
+    await run("echo 1 >/proc/lp_busy; sleep 1; kgr disable lp_block");
+    const unloaded = await run("kgr unload lp_block");
+    expect(unloaded).toMatchObject({ status: 1, stdout: "" });
+    expect(await run("kgr force")).toMatchObject({ status: 0, stdout: "ready\n" });
+  });
+});
+
+describe("a kernel thread that sleeps in a patched function", () => {
+  test("is told from a user task, and nothing pretends to wake it", async () => {
+    await run("insmod /p/lp_sleep.ko thread=1; sleep 1; insmod /p/lp_awake.ko; sleep 1.5");
+    expect(await blocking()).toMatchObject([
+      { name: "lp_sleeper", kind: "kernel-thread", state: "sleeping", function: "lp_sleep_thread" },
+    ]);
+    expect((await run("kgr poke")).stdout).toMatch(
+      /^\d+ \[lp_sleeper\]: cannot be woken: kernel thread, sleeps in lp_sleep_thread for \d+ m?s\n$/,
+    );
+    const waited = await run("kgr wait --timeout 4");
+    expect(waited.stderr).toContain("nothing wakes it but its own work");
+    expect(await blocking()).toHaveLength(1);
+  });
+
+  test("moves when what it waits for comes", async () => {
+    expect(await run("(sleep 1; echo 1 >/proc/lp_sleep) & kgr wait --timeout 30")).toMatchObject({
+      status: 0,
+    });
+    expect(await run("kgr unload lp_awake && rmmod lp_sleep")).toMatchObject({ status: 0 });
+  });
+});

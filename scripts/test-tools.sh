@@ -1,0 +1,13 @@
+# Sourced: installs the programs whose word the tests take instead of our own.
+missing=""
+for program in chromium cpio faketime fish openssl patch zsh; do
+  command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
+done
+if [ -n "$missing" ]; then
+  echo "kgraft: installing with apt-get, for the tests:$missing" >&2
+  as_root=""
+  [ "$(id -u)" = 0 ] || as_root=sudo
+  $as_root apt-get update --quiet=2 >/dev/null
+  # shellcheck disable=SC2086 # a list of names
+  $as_root apt-get install --yes --quiet --no-install-recommends $missing >/dev/null
+fi
