@@ -12,8 +12,9 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   plan: ["elf", "kernel", "build", "contract"],
   lab: ["kernel", "contract"],
   host: ["contract"],
+  release: ["contract"],
   // host/build is what makes the binary kgr: a door of its own, because the room itself runs on QuickJS.
-  cli: ["elf", "delta", "kernel", "build", "plan", "lab", "contract", "host/build"],
+  cli: ["elf", "delta", "kernel", "build", "plan", "lab", "release", "contract", "host/build"],
 };
 
 /** Rooms without file system, process, clock or network: bytes in, values out. `host` runs on QuickJS. */
