@@ -5,11 +5,12 @@
 import type { Manifest } from "@kgraft/contract";
 import { PolicyError, RefusedError } from "./errors.ts";
 import { findHooks, type Hook } from "./hooks.ts";
+import { n, t, translate } from "./language.ts";
 import type { Policy } from "./policy.ts";
 import type { System } from "./system.ts";
 import { kernelTaints, moduleTaints } from "./taint.ts";
 
-const seePolicy = "ask who sets the policy in /etc/kgr/kgr.conf; what it says and means stands in kgr(1)";
+const seePolicy = n`ask who sets the policy in /etc/kgr/kgr.conf; what it says and means stands in kgr(1)`;
 
 /** A module that is to be loaded. */
 export interface Candidate {
@@ -29,32 +30,32 @@ export function checkAdmission(system: System, policy: Policy, candidate: Candid
     }
   };
   if (manifest === null) {
-    judge(policy.unknownModule, "it has no manifest beside it: nothing will tell what it repairs");
+    judge(policy.unknownModule, t`it has no manifest beside it: nothing will tell what it repairs`);
   }
   if (!signed) {
-    judge(policy.unsignedModule, "it has no signature");
+    judge(policy.unsignedModule, t`it has no signature`);
   } else if (!checksSignatures(system)) {
-    judge(policy.unsignedModule, "the kernel does not check signatures");
+    judge(policy.unsignedModule, t`the kernel does not check signatures`);
   }
   const taints = kernelTaints(system)
     .split("")
     .filter((letter) => policy.refusedTaints.includes(letter));
   if (taints.length > 0) {
-    against.push(`the kernel is tainted: ${taints.map(taintText).join(", ")}`);
+    against.push(t`the kernel is tainted: ${taints.map(taintText).join(", ")}`);
   }
   const hooks = findHooks(system, manifest?.functions ?? []);
   for (const hook of hooks.filter(({ kind }) => kind === "probes")) {
-    judge(policy.probedFunction, `${hookText(hook)} would fall silent`);
+    judge(policy.probedFunction, t`${hookText(hook)} would fall silent`);
   }
   if (against.length > 0) {
-    throw new PolicyError(`cannot load ${name}: ${against.join("; ")}`, seePolicy);
+    throw new PolicyError(t`cannot load ${name}: ${against.join("; ")}`, translate(seePolicy));
   }
   const redirections = hooks.filter(({ kind }) => kind === "redirects");
   if (redirections.length > 0) {
-    const reasons = redirections.map((hook) => `${hookText(hook)} redirects it already`);
+    const reasons = redirections.map((hook) => t`${hookText(hook)} redirects it already`);
     throw new RefusedError(
-      `cannot load ${name}: ${reasons.join("; ")}`,
-      "end that other user first: see /sys/kernel/tracing/enabled_functions and kprobe_events",
+      t`cannot load ${name}: ${reasons.join("; ")}`,
+      t`end that other user first: see /sys/kernel/tracing/enabled_functions and kprobe_events`,
     );
   }
   return warnings;
@@ -68,8 +69,8 @@ export function isUnverified(system: System, policy: Policy, name: string): bool
 /** For a module that was taken out again because of {@link isUnverified}. */
 export function unverifiedError(name: string): PolicyError {
   return new PolicyError(
-    `cannot keep ${name}: the kernel does not know the key of its signature; it was taken out again`,
-    "enrol the key with: mokutil --import; see kgr(1), SECURITY",
+    t`cannot keep ${name}: the kernel does not know the key of its signature; it was taken out again`,
+    t`enrol the key with: mokutil --import; see kgr(1), SECURITY`,
   );
 }
 
@@ -78,21 +79,21 @@ function checksSignatures(system: System): boolean {
 }
 
 function hookText({ object, name, user }: Hook): string {
-  return `${object}:${name} has another user: ${user}`;
+  return t`${object}:${name} has another user: ${user}`;
 }
 
 const taintMeanings: Readonly<Record<string, string>> = {
-  B: "a bad page was found",
-  D: "it has died once (oops or BUG)",
-  L: "a processor was stuck",
-  M: "the processor reported an error",
-  O: "a module from outside is loaded",
-  P: "a proprietary module is loaded",
-  R: "a module was removed by force",
-  W: "it has warned",
+  B: n`a bad page was found`,
+  D: n`it has died once (oops or BUG)`,
+  L: n`a processor was stuck`,
+  M: n`the processor reported an error`,
+  O: n`a module from outside is loaded`,
+  P: n`a proprietary module is loaded`,
+  R: n`a module was removed by force`,
+  W: n`it has warned`,
 };
 
 function taintText(letter: string): string {
   const meaning = taintMeanings[letter];
-  return meaning === undefined ? letter : `${letter}, ${meaning}`;
+  return meaning === undefined ? letter : t`${letter}, ${translate(meaning)}`;
 }

@@ -3,6 +3,7 @@
  * after it, `-v` counts, and `-vv` is `-v -v`. docs/adr/0005 says why no parser library does this.
  */
 import { UsageError } from "./errors.ts";
+import { t } from "./language.ts";
 
 interface Option {
   /** What follows it, as help shows it; words with `|` between them are all that may follow; null for nothing. */
@@ -65,10 +66,10 @@ export function parseArguments<Command extends Shape>(
   const version = words.flags.has("--version");
   if (name !== undefined && command === null) {
     const names = commands.map((candidate) => candidate.name).join(", ");
-    throw new UsageError(`cannot run command ${name}: wanted one of ${names}`, "type: kgr --help");
+    throw new UsageError(t`cannot run command ${name}: wanted one of ${names}`, t`type: kgr --help`);
   }
   if (command === null && !help && !version) {
-    throw new UsageError("cannot run kgr: no command given", "type: kgr --help");
+    throw new UsageError(t`cannot run kgr: no command given`, t`type: kgr --help`);
   }
   if (command !== null && !help && !version) {
     checkShape(command, operands, words);
@@ -110,7 +111,7 @@ function splitWords(argv: readonly string[]): Words {
     } else if (["--json", "--help", "--version"].includes(word)) {
       words.flags.add(word);
     } else if (word.startsWith("-")) {
-      throw new UsageError(`cannot read option ${word}: no command has it`, "type: kgr --help");
+      throw new UsageError(t`cannot read option ${word}: no command has it`, t`type: kgr --help`);
     } else {
       words.operands.push(word);
     }
@@ -132,27 +133,27 @@ function findOption(word: string): { readonly name: OptionName; readonly value: 
 }
 
 function checkShape(command: Shape, operands: readonly string[], words: Words): void {
-  const hint = `type: kgr ${command.name} --help`;
+  const hint = t`type: kgr ${command.name} --help`;
   const wanted = command.operand === null ? 0 : 1;
   if (operands.length !== wanted) {
-    const list = command.operand ?? "no operand";
+    const list = command.operand ?? t`no operand`;
     throw new UsageError(
-      `cannot run ${command.name}: ${operands.length} operands given, wanted ${list}`,
+      t`cannot run ${command.name}: ${operands.length} operands given, wanted ${list}`,
       hint,
     );
   }
   if (!isChoice(command.operand, operands[0])) {
-    const found = `found ${JSON.stringify(operands[0])}, wanted ${command.operand}`;
-    throw new UsageError(`cannot run ${command.name}: ${found}`, hint);
+    const found = t`found ${JSON.stringify(operands[0])}, wanted ${command.operand}`;
+    throw new UsageError(t`cannot run ${command.name}: ${found}`, hint);
   }
   for (const [option, value] of words.options) {
     if (!command.options.includes(option)) {
-      throw new UsageError(`cannot run ${command.name}: it has no option --${option}`, hint);
+      throw new UsageError(t`cannot run ${command.name}: it has no option --${option}`, hint);
     }
     const { argument } = optionTable[option];
     if (!isChoice(argument, value) || (argument === "FILE" && value === "")) {
       throw new UsageError(
-        `cannot read --${option}: found ${JSON.stringify(value)}, wanted ${argument}`,
+        t`cannot read --${option}: found ${JSON.stringify(value)}, wanted ${argument}`,
         hint,
       );
     }
@@ -170,8 +171,8 @@ function parseSeconds(text: string): number {
   const seconds = Number(text);
   if (!/^\d+(\.\d+)?$/.test(text) || seconds > longestSeconds) {
     throw new UsageError(
-      `cannot read --timeout: found ${JSON.stringify(text)}, wanted seconds from 0 to ${longestSeconds}`,
-      "type for example: kgr wait --timeout 61",
+      t`cannot read --timeout: found ${JSON.stringify(text)}, wanted seconds from 0 to ${longestSeconds}`,
+      t`type for example: kgr wait --timeout 61`,
     );
   }
   return Math.round(seconds * 1000);

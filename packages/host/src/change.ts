@@ -5,6 +5,7 @@ import { KernelRefusedError, NotFoundError, NotRootError, RefusedError } from ".
 import { noteFixesInForce } from "./in-force.ts";
 import { isRoot } from "./kernel-identity.ts";
 import { hasKgraft } from "./kgraft.ts";
+import { t } from "./language.ts";
 import {
   checkSupport,
   type LivePatch,
@@ -32,8 +33,8 @@ export function beginChange(system: System): void {
 export function checkMayChange(system: System): void {
   if (!isRoot(system)) {
     throw new NotRootError(
-      "cannot change live patches: this user is not root",
-      "type the command after: sudo",
+      t`cannot change live patches: this user is not root`,
+      t`type the command after: sudo`,
     );
   }
   checkSupport(system);
@@ -44,15 +45,15 @@ export function findPatch(system: System, typed: string): LivePatch {
   const name = patchName(typed);
   if (hasKgraft(system)) {
     throw new RefusedError(
-      `cannot change ${name}: this kernel has kGraft, whose patches only their packages change`,
-      "see them with: kgr -v patches; end a transition with: kgr poke",
+      t`cannot change ${name}: this kernel has kGraft, whose patches only their packages change`,
+      t`see them with: kgr -v patches; end a transition with: kgr poke`,
     );
   }
   const patch = readPatch(system, name);
   if (patch === null) {
     throw new NotFoundError(
-      `cannot find live patch ${name}: none of that name is loaded`,
-      "type: kgr patches",
+      t`cannot find live patch ${name}: none of that name is loaded`,
+      t`type: kgr patches`,
     );
   }
   return patch;
@@ -63,8 +64,8 @@ export function checkNoOtherTransition(system: System, name: string): void {
   const current = patchInTransition(system);
   if (current !== null && current.name !== name) {
     throw new RefusedError(
-      `cannot change ${name}: ${current.name} is ${current.state}`,
-      "wait until it is done with: kgr wait",
+      t`cannot change ${name}: ${current.name} is ${current.state}`,
+      t`wait until it is done with: kgr wait`,
     );
   }
 }
@@ -86,8 +87,8 @@ export async function turn({ system, policy }: Context, name: string, enabled: b
       if (!busy || system.interrupted()) {
         const verb = enabled ? "enable" : "disable";
         throw new KernelRefusedError(
-          `cannot ${verb} ${name}: the kernel answers ${cause.code}`,
-          "see how it stands with: kgr -v status; kgr -v patches",
+          t`cannot ${verb} ${name}: the kernel answers ${cause.code}`,
+          t`see how it stands with: kgr -v status; kgr -v patches`,
           { cause },
         );
       }
@@ -151,7 +152,7 @@ export function conclude(
   } else if (report.state === "ready") {
     printLines(system, [patch === null ? text : `${patch}: ${text}`]);
   } else {
-    printLines(system, [`${patch}: in_progress, follow it with: kgr wait`]);
+    printLines(system, [t`${patch}: in_progress, follow it with: kgr wait`]);
   }
   return 0;
 }

@@ -3,6 +3,7 @@
  * never executed. A line that cannot be read changes nothing: its default stays, and a message names the line. What
  * is bad in the file must not keep a machine from being patched.
  */
+import { n, t, translate } from "./language.ts";
 import { defaultPolicy, type Policy } from "./policy.ts";
 import { type System, SystemError } from "./system.ts";
 import { decodeUtf8 } from "./text.ts";
@@ -68,7 +69,7 @@ export function readConfig(system: System): Config {
       throw error;
     }
     if (error.code !== "ENOENT") {
-      problems.push({ line: 0, message: `it cannot be read (${error.code}); all defaults stay in force` });
+      problems.push({ line: 0, message: t`it cannot be read (${error.code}); all defaults stay in force` });
     }
   }
   const config = parseConfig(text);
@@ -100,11 +101,11 @@ type Outcome = { readonly field: keyof Policy } | { readonly message: string };
 function applyLine(policy: Policy, line: string): Outcome {
   const [, key, written] = /^([A-Z_]+)=(.*)$/s.exec(line) ?? [];
   if (key === undefined || written === undefined) {
-    return { message: `found ${JSON.stringify(line.slice(0, 60))}, wanted KEY=value` };
+    return { message: t`found ${JSON.stringify(line.slice(0, 60))}, wanted KEY=value` };
   }
   const field = fields.find((candidate) => settings[candidate].key === key);
   if (field === undefined) {
-    return { message: `there is no setting ${key}` };
+    return { message: t`there is no setting ${key}` };
   }
   return applyValue(policy, field, unquote(written));
 }
@@ -119,7 +120,7 @@ function applyValue<Field extends keyof Policy>(
   if (value === null) {
     const kept = entryOf(field, policy, null).value;
     return {
-      message: `${key} is ${JSON.stringify(text.slice(0, 60))}, wanted ${wanted}; ${key}=${kept} stays in force`,
+      message: t`${key} is ${JSON.stringify(text.slice(0, 60))}, wanted ${translate(wanted)}; ${key}=${kept} stays in force`,
     };
   }
   policy[field] = value;
@@ -164,7 +165,7 @@ function yesOrNo(key: string): Setting<boolean> {
 function seconds(key: string): Setting<number> {
   return {
     key,
-    wanted: `seconds from 0 to ${longestSeconds}`,
+    wanted: n`seconds from 0 to 86400`,
     read: (text) =>
       /^\d+(\.\d+)?$/.test(text) && Number(text) <= longestSeconds ? Number(text) * 1000 : null,
     show: (value) => String(value / 1000),
@@ -175,7 +176,7 @@ function seconds(key: string): Setting<number> {
 function letters(key: string): Setting<string> {
   return {
     key,
-    wanted: "capital letters or nothing",
+    wanted: n`capital letters or nothing`,
     read: (text) => (/^[A-Z]*$/.test(text) ? text : null),
     show: (value) => value,
   };

@@ -278,3 +278,41 @@ test.each([
   expect(out).toContain(`usage: kgr [-v] [--json] ${command}`);
   expect((await idle().kgr("--help")).out).toContain(`\n  ${command}`);
 });
+
+describe("kgr in Traditional Chinese", () => {
+  function inChinese(machine: Machine): Machine {
+    machine.environment["LC_MESSAGES"] = "zh_TW.UTF-8";
+    return machine;
+  }
+
+  test("explains, and says what to type", async () => {
+    const machine = inChinese(idle());
+    expect(await machine.kgr("unload", "lp_none")).toMatchObject({
+      status: 66,
+      out: "",
+      err: "kgr: 找不到即時修補程式 lp_none：未載入該名稱者\n     請輸入：kgr patches\n",
+    });
+    expect((await machine.kgr("wait", "--help")).out).toContain("等到沒有即時修補程式在轉換中。");
+  });
+
+  test.each([
+    [["status"], applying],
+    [["-v", "status"], applying],
+    [["patches"], applying],
+    [["-v", "-v", "patches"], described],
+    [["blocking"], applying],
+    [["-v", "blocking"], applying],
+    [["-v", "blocking"], idle],
+    [["blocking_threads"], applying],
+    [["fixes"], described],
+    [["uname"], idle],
+    [["metrics"], described],
+    [["completion", "bash"], idle],
+    [["status", "--json"], applying],
+    [["-v", "-v", "blocking", "--json"], applying],
+    [["poke", "--dry-run", "--json"], applying],
+    [["config", "--json"], idle],
+  ])("says what scripts read as ever: %s", async (argv, machine) => {
+    expect(await inChinese(machine()).kgr(...argv)).toEqual(await machine().kgr(...argv));
+  });
+});

@@ -22,6 +22,7 @@ import { waitCommand } from "./commands/wait.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
 import { readConfig } from "./config.ts";
+import { chooseLanguage, t, translate } from "./language.ts";
 import type { Policy } from "./policy.ts";
 import type { System } from "./system.ts";
 import { printable } from "./text.ts";
@@ -55,6 +56,7 @@ const commands: readonly Command[] = [
  */
 export async function main(system: System, argv: readonly string[], calledAs = "kgr"): Promise<number> {
   const dialect = dialectOf(calledAs);
+  chooseLanguage(system, argv.includes("--json"));
   try {
     const invocation = parseArguments(commands, argv);
     if (invocation.version) {
@@ -97,7 +99,7 @@ function readPolicy(system: System): Policy {
 function complaint(error: unknown, { program }: Dialect): string {
   const message = error instanceof Error ? error.message : String(error);
   const hint = error instanceof Error && "hint" in error ? String(error.hint) : "";
-  const unexpected = exitCodeOf(error) === 70 ? "unexpected: " : "";
+  const unexpected = exitCodeOf(error) === 70 ? t`unexpected: ` : "";
   const lines = [
     `${program}: ${unexpected}${printable(message)}`,
     ...(hint === "" ? [] : [`     ${printable(hint)}`]),
@@ -106,8 +108,8 @@ function complaint(error: unknown, { program }: Dialect): string {
 }
 
 function overview(): string {
-  const rows = commands.map((command) => `  ${synopsis(command).padEnd(18)}${command.brief}`);
-  return `usage: kgr [-hv] [--json] COMMAND
+  const rows = commands.map((command) => `  ${synopsis(command).padEnd(18)}${translate(command.brief)}`);
+  return t`usage: kgr [-hv] [--json] COMMAND
 
 The running kernel's live patches.
 
@@ -128,10 +130,12 @@ function helpOf(command: Command): string {
     const option = optionTable[name].argument === null ? name : `${name} ${optionTable[name].argument}`;
     return ` [--${option}]`;
   });
-  return `usage: kgr [-v] [--json] ${synopsis(command)}${options.join("")}
+  const brief = translate(command.brief);
+  const sentence = `${brief[0]?.toUpperCase()}${brief.slice(1)}`;
+  return t`usage: kgr [-v] [--json] ${synopsis(command)}${options.join("")}
 
-${command.brief[0]?.toUpperCase()}${command.brief.slice(1)}.
-${command.details}
+${sentence}.
+${translate(command.details)}
 `;
 }
 

@@ -13,6 +13,7 @@
  */
 import { NoLivePatchingError, UsageError } from "./errors.ts";
 import { forceKgraft, hasKgraft, type KgraftModule, kgraftInProgress, kgraftModules } from "./kgraft.ts";
+import { t } from "./language.ts";
 import type { System } from "./system.ts";
 import { listNames, readText } from "./text.ts";
 
@@ -120,8 +121,8 @@ export function forceTransition(system: System, patch: string): void {
 export function checkSupport(system: System): void {
   if (!system.exists(directory) && !hasKgraft(system)) {
     throw new NoLivePatchingError(
-      `cannot read ${directory}: the running kernel has no live patching`,
-      "use a kernel with CONFIG_LIVEPATCH=y, and see that /sys is mounted",
+      t`cannot read ${directory}: the running kernel has no live patching`,
+      t`use a kernel with CONFIG_LIVEPATCH=y, and see that /sys is mounted`,
     );
   }
 }
@@ -130,8 +131,8 @@ export function checkSupport(system: System): void {
 export function patchName(typed: string): string {
   const name = typed.replaceAll("-", "_");
   if (!/^[A-Za-z0-9_]{1,55}$/.test(name)) {
-    const wanted = "wanted letters, digits and _, at most 55";
-    throw new UsageError(`cannot use name ${JSON.stringify(typed)}: ${wanted}`, "type: kgr patches");
+    const wanted = t`wanted letters, digits and _, at most 55`;
+    throw new UsageError(t`cannot use name ${JSON.stringify(typed)}: ${wanted}`, t`type: kgr patches`);
   }
   return name;
 }

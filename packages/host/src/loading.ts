@@ -12,6 +12,7 @@ import {
 } from "./errors.ts";
 import { noteLoaded } from "./history.ts";
 import { kernelBuildId, kernelRelease } from "./kernel-identity.ts";
+import { t } from "./language.ts";
 import { patchInTransition, readPatch, readPatches } from "./livepatch.ts";
 import { checkManifest, readManifestBeside, removeRecord, writeRecord } from "./manifest-file.ts";
 import { isSigned, type ModuleInfo, readModuleInfo } from "./module-file.ts";
@@ -87,7 +88,7 @@ function readModule(system: System, path: string): Uint8Array {
     return system.readBytes(path, moduleLimitBytes);
   } catch (cause) {
     if (cause instanceof SystemError && cause.code === "ENOENT") {
-      throw new NotFoundError(`cannot load ${path}: there is no such file`, "type the path of a .ko file", {
+      throw new NotFoundError(t`cannot load ${path}: there is no such file`, t`type the path of a .ko file`, {
         cause,
       });
     }
@@ -99,8 +100,8 @@ function checkRelease(system: System, info: ModuleInfo, path: string): void {
   const release = kernelRelease(system);
   if (info.release !== release) {
     throw new OtherKernelError(
-      `cannot load ${path}: it is for kernel ${info.release}, ${release} is running`,
-      `build or install the live patch for ${release}`,
+      t`cannot load ${path}: it is for kernel ${info.release}, ${release} is running`,
+      t`build or install the live patch for ${release}`,
     );
   }
 }
@@ -109,15 +110,15 @@ function checkFree(system: System, name: string): void {
   const patch = readPatch(system, name);
   if (patch !== null || isLoaded(system, name)) {
     throw new AlreadyLoadedError(
-      `cannot load ${name}: a module of that name is loaded, ${patch?.state ?? "no live patch"}`,
-      `see it with: kgr -v patches; take it out first with: kgr unload ${name}`,
+      t`cannot load ${name}: a module of that name is loaded, ${patch?.state ?? "no live patch"}`,
+      t`see it with: kgr -v patches; take it out first with: kgr unload ${name}`,
     );
   }
   const current = patchInTransition(system);
   if (current !== null) {
     throw new RefusedError(
-      `cannot load ${name}: ${current.name} is ${current.state}`,
-      "wait until it is done with: kgr wait",
+      t`cannot load ${name}: ${current.name} is ${current.state}`,
+      t`wait until it is done with: kgr wait`,
     );
   }
 }

@@ -5,6 +5,7 @@
  */
 import type { Manifest } from "@kgraft/contract";
 import { BadInputError, OtherKernelError } from "./errors.ts";
+import { t } from "./language.ts";
 import type { ModuleInfo } from "./module-file.ts";
 import { type System, SystemError } from "./system.ts";
 import { decodeUtf8, readText } from "./text.ts";
@@ -58,20 +59,20 @@ function recordPath(patch: string): string {
 
 /** @throws BadInputError */
 async function parseManifest(text: string, path: string): Promise<Manifest> {
-  const hint = "take the NAME.json that was made together with NAME.ko";
+  const hint = t`take the NAME.json that was made together with NAME.ko`;
   // Loaded only where a manifest is read: `kgr status` is not to pay for it.
   const { manifestSchema } = await import("@kgraft/contract");
   let value: unknown;
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new BadInputError(`cannot read manifest ${path}: it is no JSON`, hint, { cause });
+    throw new BadInputError(t`cannot read manifest ${path}: it is no JSON`, hint, { cause });
   }
   const result = manifestSchema.safeParse(value);
   if (!result.success) {
     const [issue] = result.error.issues;
     const where = issue?.path.join(".") || "document";
-    throw new BadInputError(`cannot read manifest ${path}: ${where}: ${issue?.message ?? "invalid"}`, hint);
+    throw new BadInputError(t`cannot read manifest ${path}: ${where}: ${issue?.message ?? "invalid"}`, hint);
   }
   return result.data;
 }
@@ -89,22 +90,22 @@ export interface Found {
 export function checkManifest(manifest: Manifest, found: Found, path: string): void {
   const pairs: readonly (readonly [string, string | number, string | number])[] = [
     ["name", manifest.name, found.info.name],
-    ["kernel release", manifest.kernel.release, found.info.release],
+    [t`kernel release`, manifest.kernel.release, found.info.release],
     ["size", manifest.module.sizeBytes, found.sizeBytes],
     ["sha256", manifest.module.sha256, found.sha256],
   ];
   for (const [what, wanted, value] of pairs) {
     if (wanted !== value) {
       throw new BadInputError(
-        `cannot use ${path}: ${what} is ${value}, its manifest wants ${wanted}`,
-        "take the NAME.json that was made together with NAME.ko",
+        t`cannot use ${path}: ${what} is ${value}, its manifest wants ${wanted}`,
+        t`take the NAME.json that was made together with NAME.ko`,
       );
     }
   }
   if (found.buildId !== null && found.buildId !== manifest.kernel.buildId) {
     throw new OtherKernelError(
-      `cannot load ${path}: the running kernel's build id is ${found.buildId}, wanted ${manifest.kernel.buildId}`,
-      `build it for the running kernel; this one is for package version ${manifest.kernel.packageVersion}`,
+      t`cannot load ${path}: the running kernel's build id is ${found.buildId}, wanted ${manifest.kernel.buildId}`,
+      t`build it for the running kernel; this one is for package version ${manifest.kernel.packageVersion}`,
     );
   }
 }

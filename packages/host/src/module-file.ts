@@ -4,6 +4,7 @@
  * before it is followed, because the file may be cut off or damaged.
  */
 import { BadInputError } from "./errors.ts";
+import { t } from "./language.ts";
 import { decodeUtf8 } from "./text.ts";
 
 /** A live patch's own description. */
@@ -25,15 +26,15 @@ export function readModuleInfo(bytes: Uint8Array, path: string): ModuleInfo {
       .map((text): [string, string] => splitAt(text, text.indexOf("="))),
   );
   if (values.get("livepatch") !== "Y") {
-    throw bad(path, `livepatch is ${JSON.stringify(values.get("livepatch") ?? "missing")}, wanted "Y"`);
+    throw bad(path, t`livepatch is ${JSON.stringify(values.get("livepatch") ?? "missing")}, wanted "Y"`);
   }
   const name = values.get("name") ?? "";
   if (!/^[A-Za-z0-9_]{1,55}$/.test(name)) {
-    throw bad(path, `name is ${JSON.stringify(name)}, wanted letters, digits and _`);
+    throw bad(path, t`name is ${JSON.stringify(name)}, wanted letters, digits and _`);
   }
   const release = (values.get("vermagic") ?? "").split(" ")[0]!; // split gives at least one
   if (release === "") {
-    throw bad(path, "vermagic is missing, wanted a kernel release");
+    throw bad(path, t`vermagic is missing, wanted a kernel release`);
   }
   return { name, release };
 }
@@ -52,23 +53,23 @@ function splitAt(text: string, at: number): [string, string] {
 function findModinfo(bytes: Uint8Array, path: string): Uint8Array {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < elfHeaderBytes || view.getUint32(0) !== 0x7f454c46) {
-    throw bad(path, "it is no ELF file (a compressed module must be unpacked first)");
+    throw bad(path, t`it is no ELF file (a compressed module must be unpacked first)`);
   }
   if (bytes[4] !== 2 || bytes[5] !== 1) {
-    throw bad(path, `ELF class and order are ${bytes[4]} and ${bytes[5]}, wanted 2 and 1`);
+    throw bad(path, t`ELF class and order are ${bytes[4]} and ${bytes[5]}, wanted 2 and 1`);
   }
   const table = Number(view.getBigUint64(40, true));
   const count = view.getUint16(60, true);
   const names = view.getUint16(62, true);
   if (table + count * sectionHeaderBytes > bytes.length || names >= count) {
-    throw bad(path, `section headers end at ${table + count * sectionHeaderBytes}, file at ${bytes.length}`);
+    throw bad(path, t`section headers end at ${table + count * sectionHeaderBytes}, file at ${bytes.length}`);
   }
   const section = (index: number): Uint8Array => {
     const header = table + index * sectionHeaderBytes;
     const offset = Number(view.getBigUint64(header + 24, true));
     const sizeBytes = Number(view.getBigUint64(header + 32, true));
     if (offset + sizeBytes > bytes.length) {
-      throw bad(path, `section ${index} ends at ${offset + sizeBytes}, file at ${bytes.length}`);
+      throw bad(path, t`section ${index} ends at ${offset + sizeBytes}, file at ${bytes.length}`);
     }
     return bytes.subarray(offset, offset + sizeBytes);
   };
@@ -79,9 +80,9 @@ function findModinfo(bytes: Uint8Array, path: string): Uint8Array {
       return section(index);
     }
   }
-  throw bad(path, "it has no section .modinfo");
+  throw bad(path, t`it has no section .modinfo`);
 }
 
 function bad(path: string, what: string): BadInputError {
-  return new BadInputError(`cannot use ${path}: ${what}`, "load a live patch made for this kernel");
+  return new BadInputError(t`cannot use ${path}: ${what}`, t`load a live patch made for this kernel`);
 }

@@ -5,6 +5,7 @@
  * 958ef1e39d24 ("livepatch: Simplify API by removing registration step") (in v5.1).
  */
 import { InterruptedError, KernelRefusedError } from "./errors.ts";
+import { n, t, translate } from "./language.ts";
 import { findProgram } from "./programs.ts";
 import { type System, SystemError } from "./system.ts";
 import { printable } from "./text.ts";
@@ -16,13 +17,13 @@ const runLimitMs = 120_000;
 const meanings: readonly (readonly [RegExp, string])[] = [
   [
     /Required key not available|Key was rejected/,
-    "the kernel wants a signature by a key that it knows: see kgr(1)",
+    n`the kernel wants a signature by a key that it knows: see kgr(1)`,
   ],
-  [/Operation not permitted/, "module loading is locked down: see /proc/sys/kernel/modules_disabled"],
-  [/Invalid module format/, "the module is for another kernel, or damaged; dmesg tells more"],
-  [/Unknown symbol|No such file/, "the module needs a symbol that this kernel lacks; dmesg tells more"],
-  [/No such device/, "the kernel cannot replace a function that the patch names; dmesg tells more"],
-  [/Cannot allocate memory/, "the machine has no memory left; free some and try again"],
+  [/Operation not permitted/, n`module loading is locked down: see /proc/sys/kernel/modules_disabled`],
+  [/Invalid module format/, n`the module is for another kernel, or damaged; dmesg tells more`],
+  [/Unknown symbol|No such file/, n`the module needs a symbol that this kernel lacks; dmesg tells more`],
+  [/No such device/, n`the kernel cannot replace a function that the patch names; dmesg tells more`],
+  [/Cannot allocate memory/, n`the machine has no memory left; free some and try again`],
 ];
 
 /**
@@ -31,7 +32,7 @@ const meanings: readonly (readonly [RegExp, string])[] = [
  * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is not loaded
  */
 export async function insertModule(system: System, path: string, busyMs: number): Promise<void> {
-  await untilNotBusy(system, "insert", path, [...findProgram(system, "insmod"), path], busyMs);
+  await untilNotBusy(system, n`insert`, path, [...findProgram(system, "insmod"), path], busyMs);
 }
 
 /**
@@ -40,7 +41,7 @@ export async function insertModule(system: System, path: string, busyMs: number)
  * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is still loaded
  */
 export async function removeModule(system: System, name: string, busyMs: number): Promise<void> {
-  await untilNotBusy(system, "remove", name, [...findProgram(system, "rmmod"), name], busyMs);
+  await untilNotBusy(system, n`remove`, name, [...findProgram(system, "rmmod"), name], busyMs);
 }
 
 /** Whether a module of that name is loaded, live patch or not. */
@@ -65,17 +66,20 @@ async function untilNotBusy(
     const said = printable(result.output.trim());
     const logged = livepatchLog(system).slice(loggedBefore);
     if (system.interrupted()) {
-      throw new InterruptedError(`cannot ${action} ${what}: interrupted`, "type: kgr -v patches");
+      throw new InterruptedError(
+        t`cannot ${translate(action)} ${what}: interrupted`,
+        t`type: kgr -v patches`,
+      );
     }
     const busy = /Device or resource busy|Resource temporarily unavailable|is in use/.test(said);
     // What another user of the function holds does not pass by waiting.
     const taken = logged.some((message) => /failed to register ftrace handler/.test(message));
     if (!busy || taken || system.nowMs() - startMs >= busyMs) {
-      const hint =
-        logged[0] ?? meanings.find(([pattern]) => pattern.test(said))?.[1] ?? "see the end of dmesg";
+      const meaning = meanings.find(([pattern]) => pattern.test(said))?.[1] ?? n`see the end of dmesg`;
+      const hint = logged[0] ?? translate(meaning);
       const why =
-        result.kind === "timeout" ? `no answer after ${runLimitMs / 1000} s` : said || "no reason given";
-      throw new KernelRefusedError(`cannot ${action} ${what}: ${why}`, hint);
+        result.kind === "timeout" ? t`no answer after ${runLimitMs / 1000} s` : said || t`no reason given`;
+      throw new KernelRefusedError(t`cannot ${translate(action)} ${what}: ${why}`, hint);
     }
     await system.sleep(pauseMs);
   }

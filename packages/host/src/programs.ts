@@ -1,5 +1,6 @@
 /** The machine's own programs that kgr runs: few, and each is kmod's, coreutils' or busybox's. */
 import { KernelRefusedError, MissingProgramError } from "./errors.ts";
+import { t } from "./language.ts";
 import type { System } from "./system.ts";
 import { printable } from "./text.ts";
 
@@ -20,8 +21,8 @@ export function findProgram(system: System, name: string): readonly string[] {
   if (busybox !== undefined) {
     return [busybox, name];
   }
-  const hint = name === "sha256sum" ? "install coreutils" : "install kmod";
-  throw new MissingProgramError(`cannot find ${name}: it is in none of ${folders.join(", ")}`, hint);
+  const hint = name === "sha256sum" ? t`install coreutils` : t`install kmod`;
+  throw new MissingProgramError(t`cannot find ${name}: it is in none of ${folders.join(", ")}`, hint);
 }
 
 /** How to call a program that a machine may lack; null where it does. */
@@ -41,7 +42,7 @@ export async function sha256OfFile(system: System, path: string): Promise<string
   const hash = /^\\?([0-9a-f]{64})\s/.exec(result.output)?.[1];
   if (hash === undefined) {
     const said = printable(result.output.trim());
-    throw new KernelRefusedError(`cannot hash ${path}: sha256sum said ${said}`, `type: sha256sum ${path}`);
+    throw new KernelRefusedError(t`cannot hash ${path}: sha256sum said ${said}`, t`type: sha256sum ${path}`);
   }
   return hash;
 }

@@ -2,6 +2,7 @@
  * How a transition goes, on the standard error output: on a terminal one line that is written again, with a bar
  * where there is room, elsewhere a line each time that something changed. What is told beside stays above the line.
  */
+import { cutToColumns, t } from "./language.ts";
 import type { System } from "./system.ts";
 import { tasksLeftText } from "./text.ts";
 
@@ -34,11 +35,11 @@ export function progressOn(system: System, wanted: boolean): Progress {
         return;
       }
       const { total, perSecond } = speed(left);
-      const rate = perSecond > 0 ? `, ${perSecond} a second` : "";
-      const text = `${patch}: in_progress, ${tasksLeftText(left)}${rate}`;
+      const rate = perSecond > 0 ? t`, ${perSecond} a second` : "";
+      const text = t`${patch}: in_progress, ${tasksLeftText(left)}${rate}`;
       if (columns !== null) {
         const line = columns < leastColumnsForBar || left === null ? text : `${bar(left, total)} ${text}`;
-        system.print("err", `\r\u001b[K${line.slice(0, Math.max(columns - 1, 10))}`);
+        system.print("err", `\r\u001b[K${cutToColumns(line, Math.max(columns - 1, 10))}`);
       } else if (text !== last) {
         system.print("err", `${text}\n`);
       }

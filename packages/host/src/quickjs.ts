@@ -1,6 +1,7 @@
 /** The system as QuickJS offers it. */
 import * as os from "qjs:os";
 import * as std from "qjs:std";
+import { n, t } from "./language.ts";
 import { errorName, type RunResult, type Stream, type System, SystemError } from "./system.ts";
 import { decodeUtf8 } from "./text.ts";
 
@@ -26,19 +27,19 @@ export function quickjsSystem(): System {
     readDirectory,
     writeFile,
     replaceFile,
-    makeDirectory: (path) => expect("make directory", path, os.mkdir(path, 0o755), "EEXIST"),
-    removeFile: (path) => expect("remove", path, os.remove(path), "ENOENT"),
-    removeDirectory: (path) => expect("remove", path, os.remove(path)),
+    makeDirectory: (path) => expect(n`make directory`, path, os.mkdir(path, 0o755), "EEXIST"),
+    removeFile: (path) => expect(n`remove`, path, os.remove(path), "ENOENT"),
+    removeDirectory: (path) => expect(n`remove`, path, os.remove(path)),
     exists: (path) => os.stat(path)[1] === 0,
     realPath(path) {
       const [real, errno] = os.realpath(path);
-      expect("find", path, -errno);
+      expect(n`find`, path, -errno);
       return real;
     },
     run,
     kernelLog,
     signal: (pid, name) =>
-      expect("signal", `process ${pid}`, os.kill(pid, name === "STOP" ? SIGSTOP : SIGCONT)),
+      expect(n`signal`, `process ${pid}`, os.kill(pid, name === "STOP" ? SIGSTOP : SIGCONT)),
     ask(question) {
       if (!os.isatty(0) || !os.isatty(2)) {
         return null;
@@ -80,7 +81,7 @@ export function quickjsSystem(): System {
 }
 
 function readBytes(path: string, limitBytes: number): Uint8Array {
-  const fd = expect("open", path, os.open(path, os.O_RDONLY));
+  const fd = expect(n`open`, path, os.open(path, os.O_RDONLY));
   try {
     const parts: Uint8Array[] = [];
     let sizeBytes = 0;
@@ -89,13 +90,13 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
       if (errorName(-count) === "EINTR") {
         continue;
       }
-      expect("read", path, count);
+      expect(n`read`, path, count);
       if (count === 0) {
         break;
       }
       sizeBytes += count;
       if (sizeBytes > limitBytes) {
-        throw new SystemError("read", path, "EFBIG", `it is longer than ${limitBytes} bytes`);
+        throw new SystemError(n`read`, path, "EFBIG", t`it is longer than ${limitBytes} bytes`);
       }
       parts.push(new Uint8Array(buffer.slice(0, count)));
     }
@@ -108,7 +109,7 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
 /** Each read of /dev/kmsg is one message; without O_NONBLOCK the one after the last would be waited for. */
 function kernelLog(): readonly string[] {
   const O_NONBLOCK = 0x800;
-  const fd = expect("open", "/dev/kmsg", os.open("/dev/kmsg", os.O_RDONLY | O_NONBLOCK));
+  const fd = expect(n`open`, "/dev/kmsg", os.open("/dev/kmsg", os.O_RDONLY | O_NONBLOCK));
   const messages: string[] = [];
   try {
     for (;;) {
@@ -119,7 +120,7 @@ function kernelLog(): readonly string[] {
       }
       // EPIPE: messages were dropped meanwhile, the next read goes on with the oldest.
       if (code !== "EPIPE" && code !== "EINTR") {
-        expect("read", "/dev/kmsg", count);
+        expect(n`read`, "/dev/kmsg", count);
         messages.push(decodeUtf8(new Uint8Array(buffer, 0, count)));
       }
     }
@@ -140,15 +141,15 @@ function join(parts: readonly Uint8Array[], sizeBytes: number): Uint8Array {
 
 function readDirectory(path: string): readonly string[] {
   const [names, errno] = os.readdir(path);
-  expect("list", path, -errno);
+  expect(n`list`, path, -errno);
   return names.filter((name) => name !== "." && name !== "..");
 }
 
 function writeFile(path: string, text: string): void {
-  const fd = expect("open", path, os.open(path, os.O_WRONLY));
+  const fd = expect(n`open`, path, os.open(path, os.O_WRONLY));
   try {
     const bytes = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-    expect("write", path, os.write(fd, bytes.buffer, 0, bytes.length));
+    expect(n`write`, path, os.write(fd, bytes.buffer, 0, bytes.length));
   } finally {
     os.close(fd);
   }
@@ -160,22 +161,22 @@ function replaceFile(path: string, text: string): void {
   const error: { errno?: number } = {};
   const file = std.open(temporary, "w", error);
   if (file === null) {
-    throw new SystemError("write", path, errorName(error.errno ?? 5));
+    throw new SystemError(n`write`, path, errorName(error.errno ?? 5));
   }
   file.puts(text);
   file.flush();
   const failed = file.error();
   if (file.close() < 0 || failed) {
     os.remove(temporary);
-    throw new SystemError("write", path, "EIO", "see whether the file system is full with: df -h /run");
+    throw new SystemError(n`write`, path, "EIO", t`see whether the file system is full with: df -h /run`);
   }
-  expect("rename", path, os.rename(temporary, path));
+  expect(n`rename`, path, os.rename(temporary, path));
 }
 
 async function run(program: readonly string[], timeoutMs: number): Promise<RunResult> {
   const ends = os.pipe();
   if (ends === null) {
-    throw new SystemError("run", program[0] ?? "", "EMFILE");
+    throw new SystemError(n`run`, program[0] ?? "", "EMFILE");
   }
   const [readEnd, writeEnd] = ends;
   const pid = os.exec([...program], {
@@ -231,7 +232,7 @@ function print(stream: Stream, text: string, carryOn: boolean): void {
   file.puts(text);
   file.flush();
   if (file.error() && !carryOn && stream === "out") {
-    throw new SystemError("write to", "the standard output", "EIO", "see whether its device is full");
+    throw new SystemError(n`write to`, t`the standard output`, "EIO", t`see whether its device is full`);
   }
 }
 

@@ -4,6 +4,8 @@
  *
  * Calls that the kernel answers at once are plain calls; only waiting is a promise.
  */
+import { t, translate } from "./language.ts";
+
 export interface System {
   /**
    * Content of a file.
@@ -94,7 +96,7 @@ export class SystemError extends Error {
   readonly hint: string;
 
   constructor(action: string, path: string, code: string, hint = "") {
-    super(`cannot ${action} ${path}: ${code}`);
+    super(t`cannot ${translate(action)} ${path}: ${code}`);
     this.code = code;
     this.hint = hint;
   }

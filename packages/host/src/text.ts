@@ -1,4 +1,5 @@
 /** Text from files that anyone may have filled with anything, and text for a terminal. */
+import { t } from "./language.ts";
 import { type System, SystemError } from "./system.ts";
 
 /** Bytes as text. What is not UTF-8 becomes U+FFFD: QuickJS has no TextDecoder. */
@@ -75,6 +76,8 @@ export function printable(text: string): string {
 /** `1 task left`, `2 tasks left`; null is a number that this user may not see. */
 export function tasksLeftText(count: number | null): string {
   return count === null
-    ? "only root can count the tasks left"
-    : `${count} task${count === 1 ? "" : "s"} left`;
+    ? t`only root can count the tasks left`
+    : count === 1
+      ? t`1 task left`
+      : t`${count} tasks left`;
 }

@@ -8,6 +8,7 @@
 import type { TransitionReport } from "@kgraft/contract";
 import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
 import { hasKgraft } from "./kgraft.ts";
+import { t } from "./language.ts";
 import { type LivePatch, patchInTransition, readPatch, setEnabled } from "./livepatch.ts";
 import type { Policy } from "./policy.ts";
 import { type Progress, progressOn } from "./progress.ts";
@@ -53,7 +54,7 @@ export async function followTransition(system: System, options: FollowOptions): 
       await reverse(system, stuck, options);
       continue;
     }
-    progress.tell(`kgr: ${limitMs / 1000} s have passed; waiting on, end that with Ctrl-C`);
+    progress.tell(t`kgr: ${limitMs / 1000} s have passed; waiting on, end that with Ctrl-C`);
     limitMs = Infinity;
   }
 }
@@ -97,10 +98,10 @@ async function reverse(system: System, patch: LivePatch, options: FollowOptions)
     throw error instanceof SystemError ? why : error;
   }
   await followTransition(system, { ...options, onTimeout: "report" });
-  const now = patch.state === "applying" ? "off" : "in force";
+  const now = patch.state === "applying" ? "off" : t`in force`;
   throw new ReversedError(
-    `${why.message}; it was turned back and is ${now} again`,
-    "free what these tasks wait for, or restart them, and try again",
+    t`${why.message}; it was turned back and is ${now} again`,
+    t`free what these tasks wait for, or restart them, and try again`,
   );
 }
 
@@ -108,14 +109,14 @@ function stopped(system: System, patch: LivePatch, timeoutMs: number): Error {
   const blocking = readBlocking(system, patch);
   const pids = [...new Map(blocking?.map((task) => [task.pid, commandOf(task)]))];
   const named = pids.slice(0, 5).map(([pid, command]) => `${pid} ${command.slice(0, 60)}`);
-  const rest = pids.length > named.length ? `, and ${pids.length - named.length} more` : "";
+  const rest = pids.length > named.length ? t`, and ${pids.length - named.length} more` : "";
   const who = named.length === 0 ? "" : `: ${named.join(", ")}${rest}`;
-  const left = `${patch.name} is still ${patch.state}, ${tasksLeftText(blocking?.length ?? null)}${who}`;
+  const left = t`${patch.name} is still ${patch.state}, ${tasksLeftText(blocking?.length ?? null)}${who}`;
   const undo = patch.state === "applying" ? `disable ${patch.name}` : `enable ${patch.name}`;
-  const hint = `see why with: kgr -v -v blocking; go on waiting with: kgr wait; turn back with: kgr ${undo}`;
+  const hint = t`see why with: kgr -v -v blocking; go on waiting with: kgr wait; turn back with: kgr ${undo}`;
   return system.interrupted()
-    ? new InterruptedError(`cannot go on waiting: interrupted; ${left}`, hint)
-    : new TimeLimitError(`cannot wait longer than ${timeoutMs / 1000} s: ${left}`, hint);
+    ? new InterruptedError(t`cannot go on waiting: interrupted; ${left}`, hint)
+    : new TimeLimitError(t`cannot wait longer than ${timeoutMs / 1000} s: ${left}`, hint);
 }
 
 /** What a command that changed something, or waited, says with `--json`. */

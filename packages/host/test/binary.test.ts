@@ -139,3 +139,14 @@ test("kgr load of /dev/zero and of a directory", async () => {
   expect(await kgr("kgr load /dev/zero", {})).toMatchObject({ status: 74 });
   expect(await kgr("kgr load /etc", {})).toMatchObject({ status: 74 });
 });
+
+test("speaks Traditional Chinese where the locale asks for it, and English otherwise", async () => {
+  const said = await kgr("LC_MESSAGES=zh_TW.UTF-8 kgr unload none", {});
+  expect(said).toMatchObject({
+    status: 66,
+    out: "",
+    err: expect.stringContaining("找不到即時修補程式 none") as string,
+  });
+  const plain = await kgr("LC_ALL=C LC_MESSAGES=zh_TW.UTF-8 kgr unload none", {});
+  expect(plain.err).toContain("cannot find live patch none");
+});

@@ -3,6 +3,7 @@ import { whatHelps, whyItBlocks } from "../advice.ts";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { NotRootError } from "../errors.ts";
 import { hasKgraft } from "../kgraft.ts";
+import { n, t } from "../language.ts";
 import { type LivePatch, patchInTransition } from "../livepatch.ts";
 import { commandOf, groupByProcess, readBlocking } from "../tasks.ts";
 import { printable } from "../text.ts";
@@ -11,9 +12,8 @@ export const blockingCommand: Command = {
   name: "blocking",
   operand: null,
   options: [],
-  brief: "list the processes that a transition still waits for",
-  details:
-    "-v adds their command lines, -v -v also where their threads sleep in the\nkernel, why they do not move and what helps. While a transition goes on, only\nroot can see them.",
+  brief: n`list the processes that a transition still waits for`,
+  details: n`-v adds their command lines, -v -v also where their threads sleep in the\nkernel, why they do not move and what helps. While a transition goes on, only\nroot can see them.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run(context: Context): Promise<number> {
     return list(context, context.dialect.blocking);
@@ -24,8 +24,8 @@ export const blockingThreadsCommand: Command = {
   name: "blocking_threads",
   operand: null,
   options: [],
-  brief: "list them by thread: process number, thread number",
-  details: "-v and -v -v as with blocking.",
+  brief: n`list them by thread: process number, thread number`,
+  details: n`-v and -v -v as with blocking.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run(context: Context): Promise<number> {
     return list(context, "both");
@@ -39,8 +39,8 @@ function list({ system, invocation, dialect }: Context, column: Column): number 
   const patch = patchInTransition(system);
   const blocking = patch === null ? [] : readBlocking(system, patch);
   if (blocking === null) {
-    const message = "cannot list blocking processes: only root may see where the tasks of others stand";
-    throw new NotRootError(message, "type the command after: sudo");
+    const message = t`cannot list blocking processes: only root may see where the tasks of others stand`;
+    throw new NotRootError(message, t`type the command after: sudo`);
   }
   const { json, verbosity } = invocation;
   if (json) {
@@ -70,7 +70,7 @@ function linesOf(
   const numbers = { processes: `${first.pid}`, threads: `${first.tid}`, both: `${first.pid} ${first.tid}` };
   const lines = [verbosity > 0 ? `${numbers[column]} ${commandOf(first)}` : numbers[column]];
   for (const task of verbosity > 1 ? tasks : []) {
-    const stack = task.stack.length > 0 ? task.stack : ["(stack cannot be read)"];
+    const stack = task.stack.length > 0 ? task.stack : [t`(stack cannot be read)`];
     const why = patch === null ? "" : `: ${whyItBlocks(task)}`;
     lines.push(
       `    thread ${task.tid} ${printable(task.name)}${printable(why)}`,

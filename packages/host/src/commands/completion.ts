@@ -4,6 +4,7 @@ import { bashCompletion } from "../completion/bash.ts";
 import { fishCompletion } from "../completion/fish.ts";
 import { type CommandWord, commandWords } from "../completion/words.ts";
 import { zshCompletion } from "../completion/zsh.ts";
+import { n } from "../language.ts";
 
 const scripts: Readonly<Record<CompletionReport["shell"], (commands: readonly CommandWord[]) => string>> = {
   bash: bashCompletion,
@@ -17,9 +18,8 @@ export function completionCommand(commands: () => readonly Command[]): Command {
     name: "completion",
     operand: "bash|zsh|fish",
     options: [],
-    brief: "print the script by which a shell completes commands, options and names",
-    details:
-      "bash:  source <(kgr completion bash)\nzsh:   source <(kgr completion zsh), after compinit\nfish:  kgr completion fish | source",
+    brief: n`print the script by which a shell completes commands, options and names`,
+    details: n`bash:  source <(kgr completion bash)\nzsh:   source <(kgr completion zsh), after compinit\nfish:  kgr completion fish | source`,
     // oxlint-disable-next-line typescript/require-await -- commands share one shape
     async run({ system, invocation }: Context): Promise<number> {
       const shell = invocation.operand as CompletionReport["shell"]; // the parser took no other word

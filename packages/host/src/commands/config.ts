@@ -1,15 +1,15 @@
 import type { ConfigReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { configFile, type ConfigEntry, type ConfigProblem, readConfig } from "../config.ts";
+import { n } from "../language.ts";
 import { printable } from "../text.ts";
 
 export const configCommand: Command = {
   name: "config",
   operand: null,
   options: [],
-  brief: "print the settings in force, and where each comes from",
-  details:
-    "Each line could stand in /etc/kgr/kgr.conf; behind it is where the value comes\nfrom. Exits with 65 where a line of that file cannot be read.",
+  brief: n`print the settings in force, and where each comes from`,
+  details: n`Each line could stand in /etc/kgr/kgr.conf; behind it is where the value comes\nfrom. Exits with 65 where a line of that file cannot be read.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run({ system, invocation }: Context): Promise<number> {
     const { entries, problems } = readConfig(system);

@@ -8,15 +8,15 @@ import {
   turn,
 } from "../change.ts";
 import type { Command, Context } from "../command.ts";
+import { n, t } from "../language.ts";
 import type { LivePatch } from "../livepatch.ts";
 
 export const disableCommand: Command = {
   name: "disable",
   operand: "NAME",
   options: ["timeout", "on-timeout", "no-wait", "dry-run"],
-  brief: "put the original functions back into force",
-  details:
-    "Waits for the transition, 61 s unless told by --timeout or the policy. The\nmodule stays loaded: kgr unload removes it. Also turns back a patch that is\nbeing applied.",
+  brief: n`put the original functions back into force`,
+  details: n`Waits for the transition, 61 s unless told by --timeout or the policy. The\nmodule stays loaded: kgr unload removes it. Also turns back a patch that is\nbeing applied.`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     beginChange(system);
@@ -27,7 +27,7 @@ export const disableCommand: Command = {
     }
     await turnOff(context, patch);
     const waitedMs = await follow(context);
-    return conclude(context, "disable", patch.name, waitedMs, "disabled, its module is still loaded");
+    return conclude(context, "disable", patch.name, waitedMs, t`disabled, its module is still loaded`);
   },
 };
 
@@ -35,13 +35,13 @@ export const disableCommand: Command = {
 export function wouldTurnOff({ state }: LivePatch): string {
   switch (state) {
     case "active":
-      return "would be disabled";
+      return t`would be disabled`;
     case "applying":
-      return "would be turned back";
+      return t`would be turned back`;
     case "reverting":
-      return "is being disabled already";
+      return t`is being disabled already`;
     case "off":
-      return "is disabled already";
+      return t`is disabled already`;
   }
 }
 

@@ -9,6 +9,7 @@ import {
 import type { Command, Context } from "../command.ts";
 import { KernelRefusedError, RefusedError } from "../errors.ts";
 import { fileOf, readHistory } from "../history.ts";
+import { n, t } from "../language.ts";
 import { type LivePatch, readPatch, readPatches } from "../livepatch.ts";
 import { checkLoadable, load } from "../loading.ts";
 import { removeModule } from "../modules.ts";
@@ -22,9 +23,8 @@ export const downgradeCommand: Command = {
   name: "downgrade",
   operand: null,
   options: ["yes", "timeout", "on-timeout", "dry-run"],
-  brief: "go back to the live patch before the one in force",
-  details:
-    "Where it came in a package, the package manager installs the version before\nit; otherwise the file that was loaded before it is loaded again. Shows what it\nwould do and asks first; --yes or klp's -n goes ahead.",
+  brief: n`go back to the live patch before the one in force`,
+  details: n`Where it came in a package, the package manager installs the version before\nit; otherwise the file that was loaded before it is loaded again. Shows what it\nwould do and asks first; --yes or klp's -n goes ahead.`,
   async run(context: Context): Promise<number> {
     const { system } = context;
     checkMayChange(system);
@@ -51,7 +51,7 @@ function patchInForce(system: System): LivePatch {
     .toSorted((a, b) => order.indexOf(a.name) - order.indexOf(b.name))
     .at(-1);
   if (active === undefined) {
-    throw new RefusedError("cannot downgrade: no live patch is in force", "type: kgr patches");
+    throw new RefusedError(t`cannot downgrade: no live patch is in force`, t`type: kgr patches`);
   }
   checkNoOtherTransition(system, "");
   return active;
@@ -61,13 +61,13 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
   const { system } = context;
   const shown = command.map((word) => (/^[\w@%+=:,./~-]+$/.test(word) ? word : `'${word}'`)).join(" ");
   if (!confirmed(context, current, shown)) {
-    return concludeDryRun(context, "downgrade", current.name, `would be downgraded by: ${shown}`);
+    return concludeDryRun(context, "downgrade", current.name, t`would be downgraded by: ${shown}`);
   }
   beginChange(system);
   const result = await system.run(command, installLimitMs);
   if (result.kind === "timeout" || result.status !== 0) {
     const said = printable(result.output.trim().split("\n").at(-1) ?? "");
-    throw new KernelRefusedError(`cannot downgrade ${current.name}: ${said}`, `type: ${shown}`);
+    throw new KernelRefusedError(t`cannot downgrade ${current.name}: ${said}`, t`type: ${shown}`);
   }
   // The package's own scripts load what it brings; some leave that to the next boot.
   const waitedMs = await follow(context);
@@ -77,7 +77,7 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
     "downgrade",
     current.name,
     waitedMs,
-    now === "off" ? "downgraded" : `its package is downgraded, but it stays ${now} until the next boot`,
+    now === "off" ? "downgraded" : t`its package is downgraded, but it stays ${now} until the next boot`,
   );
 }
 
@@ -88,19 +88,19 @@ async function viaFile(context: Context, current: LivePatch): Promise<number> {
   const before = history.slice(0, Math.max(at, 0)).findLast(({ path }) => system.exists(path));
   if (before === undefined) {
     throw new RefusedError(
-      `cannot downgrade ${current.name}: no package has an earlier version, and no other file was loaded`,
-      `go back to the original functions with: kgr disable ${current.name}`,
+      t`cannot downgrade ${current.name}: no package has an earlier version, and no other file was loaded`,
+      t`go back to the original functions with: kgr disable ${current.name}`,
     );
   }
   const state = readPatch(system, before.name)?.state ?? "off";
   if (state !== "off") {
     throw new RefusedError(
-      `cannot downgrade ${current.name}: it is not cumulative, ${before.name} is ${state} beside it`,
-      `take it out of force with: kgr disable ${current.name}`,
+      t`cannot downgrade ${current.name}: it is not cumulative, ${before.name} is ${state} beside it`,
+      t`take it out of force with: kgr disable ${current.name}`,
     );
   }
   if (!confirmed(context, current, `kgr load ${before.path}`)) {
-    return concludeDryRun(context, "downgrade", current.name, `would give way to ${before.path}`);
+    return concludeDryRun(context, "downgrade", current.name, t`would give way to ${before.path}`);
   }
   beginChange(system);
   // The earlier one may still be there as a module, replaced: the kernel does not enable that again.
@@ -110,11 +110,11 @@ async function viaFile(context: Context, current: LivePatch): Promise<number> {
   const { waitedMs, replaced } = await load(context, await checkLoadable(context, before.path));
   if (!replaced.includes(current.name)) {
     throw new KernelRefusedError(
-      `${before.name} is loaded, but does not replace ${current.name}: both are in force`,
-      `take the newer one out of force with: kgr disable ${current.name}`,
+      t`${before.name} is loaded, but does not replace ${current.name}: both are in force`,
+      t`take the newer one out of force with: kgr disable ${current.name}`,
     );
   }
-  return conclude(context, "downgrade", before.name, waitedMs, `ready, ${current.name} gave way`);
+  return conclude(context, "downgrade", before.name, waitedMs, t`ready, ${current.name} gave way`);
 }
 
 /** Whether to go ahead; false for a dry run. @throws RefusedError where the answer is no, or nobody can be asked */
@@ -125,10 +125,13 @@ function confirmed({ system, invocation }: Context, current: LivePatch, shown: s
   if (invocation.options.has("yes")) {
     return true;
   }
-  const answer = system.ask(`${printable(shown)}\nDowngrade ${current.name} so? Type yes: `);
+  const answer = system.ask(t`${printable(shown)}\nDowngrade ${current.name} so? Type yes: `);
   if (answer?.trim() !== "yes") {
-    const why = answer === null ? "nobody to ask, this is no terminal" : "the answer was not yes";
-    throw new RefusedError(`did not downgrade ${current.name}: ${why}`, "go ahead with: kgr downgrade --yes");
+    const why = answer === null ? t`nobody to ask, this is no terminal` : t`the answer was not yes`;
+    throw new RefusedError(
+      t`did not downgrade ${current.name}: ${why}`,
+      t`go ahead with: kgr downgrade --yes`,
+    );
   }
   return true;
 }

@@ -9,27 +9,27 @@ import {
 } from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { RefusedError } from "../errors.ts";
+import { n, t } from "../language.ts";
 
 export const enableCommand: Command = {
   name: "enable",
   operand: "NAME",
   options: ["timeout", "on-timeout", "no-wait", "dry-run"],
-  brief: "put a live patch that is being disabled into force again",
-  details:
-    "Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.",
+  brief: n`put a live patch that is being disabled into force again`,
+  details: n`Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     beginChange(system);
     const { name, state } = findPatch(system, invocation.operand);
     if (state === "off") {
       throw new RefusedError(
-        `cannot enable ${name}: it has been disabled for good`,
-        `load it anew with: kgr unload ${name}; kgr load ${name}.ko`,
+        t`cannot enable ${name}: it has been disabled for good`,
+        t`load it anew with: kgr unload ${name}; kgr load ${name}.ko`,
       );
     }
     checkNoOtherTransition(system, name);
     if (invocation.options.has("dry-run")) {
-      const text = state === "reverting" ? "would be turned back into force" : `is ${state} already`;
+      const text = state === "reverting" ? t`would be turned back into force` : t`is ${state} already`;
       return concludeDryRun(context, "enable", name, text);
     }
     if (state === "reverting") {

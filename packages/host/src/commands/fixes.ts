@@ -1,6 +1,7 @@
 import type { FixesReport, FixReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { type FixInForce, fixesInForce, manifestsInForce, timestamp } from "../in-force.ts";
+import { n } from "../language.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
 
@@ -8,9 +9,8 @@ export const fixesCommand: Command = {
   name: "fixes",
   operand: null,
   options: [],
-  brief: "list what the live patches in force repair, and since when",
-  details:
-    "Each line: its number, how severe it is (CVSS), since when it is in force here,\nand its title; - where nothing tells. -v adds the live patch and the CVSS\nvector. A patch in transition does not count yet.",
+  brief: n`list what the live patches in force repair, and since when`,
+  details: n`Each line: its number, how severe it is (CVSS), since when it is in force here,\nand its title; - where nothing tells. -v adds the live patch and the CVSS\nvector. A patch in transition does not count yet.`,
   async run({ system, invocation }: Context): Promise<number> {
     const fixes = fixesInForce(system, await manifestsInForce(system)).map((fix) => describe(system, fix));
     if (invocation.json) {

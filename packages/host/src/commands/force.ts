@@ -2,6 +2,7 @@ import { beginChange, checkMayChange, conclude, concludeDryRun, follow } from ".
 import type { Command, Context } from "../command.ts";
 import type { Dialect } from "../dialect.ts";
 import { KernelRefusedError, RefusedError } from "../errors.ts";
+import { n, t } from "../language.ts";
 import { forceTransition, type LivePatch, patchInTransition } from "../livepatch.ts";
 import { type System, SystemError } from "../system.ts";
 import { countBlocking } from "../tasks.ts";
@@ -11,9 +12,8 @@ export const forceCommand: Command = {
   name: "force",
   operand: null,
   options: ["yes", "dry-run"],
-  brief: "end a transition at once, whatever the tasks left are doing",
-  details:
-    "The last resort: first see kgr -v -v blocking, kgr poke, kgr disable. It asks\nfirst on a terminal and refuses without one, unless told --yes. What it costs\nis told before; it cannot be taken back until the machine starts anew.",
+  brief: n`end a transition at once, whatever the tasks left are doing`,
+  details: n`The last resort: first see kgr -v -v blocking, kgr poke, kgr disable. It asks\nfirst on a terminal and refuses without one, unless told --yes. What it costs\nis told before; it cannot be taken back until the machine starts anew.`,
   async run(context: Context): Promise<number> {
     const { system, invocation, dialect } = context;
     checkMayChange(system);
@@ -25,7 +25,7 @@ export const forceCommand: Command = {
     const count = tasksLeftText(countBlocking(system, patch));
     system.print("err", costs(patch, count, dialect));
     if (invocation.options.has("dry-run")) {
-      return concludeDryRun(context, "force", patch.name, `would be forced, ${count}`);
+      return concludeDryRun(context, "force", patch.name, t`would be forced, ${count}`);
     }
     // 2. Someone who knows it.
     if (!invocation.options.has("yes")) {
@@ -35,13 +35,13 @@ export const forceCommand: Command = {
     beginChange(system);
     force(system, patch);
     const waitedMs = await follow(context);
-    return conclude(context, "force", patch.name, waitedMs, "ready, forced");
+    return conclude(context, "force", patch.name, waitedMs, t`ready, forced`);
   },
 };
 
 function costs({ name, state }: LivePatch, count: string, { program }: Dialect): string {
-  const [stays, others] = state === "applying" ? ["old", "new"] : ["new", "old"];
-  return `${program}: ${name} is ${state}, ${count}. Forced, each of these counts as moved although it is not:
+  const [stays, others] = state === "applying" ? [t`old`, t`new`] : [t`new`, t`old`];
+  return t`${program}: ${name} is ${state}, ${count}. Forced, each of these counts as moved although it is not:
      it may go on in the ${stays} functions while others run the ${others} ones, and where both must not
      meet, data can be damaged or the machine can fail, now or later;
      the modules of ${name} and of what it replaced stay until the machine starts anew.
@@ -49,17 +49,17 @@ function costs({ name, state }: LivePatch, count: string, { program }: Dialect):
 }
 
 function askFor(system: System, patch: LivePatch): void {
-  const answer = system.ask(`Force ${patch.name}? Type yes: `);
+  const answer = system.ask(t`Force ${patch.name}? Type yes: `);
   if (answer === null) {
     throw new RefusedError(
-      `cannot force ${patch.name}: nobody to ask, this is no terminal`,
-      "if you accept what it costs, type: kgr force --yes",
+      t`cannot force ${patch.name}: nobody to ask, this is no terminal`,
+      t`if you accept what it costs, type: kgr force --yes`,
     );
   }
   if (answer.trim() !== "yes") {
     throw new RefusedError(
-      `did not force ${patch.name}: the answer was not yes`,
-      "see what else helps with: kgr -v -v blocking",
+      t`did not force ${patch.name}: the answer was not yes`,
+      t`see what else helps with: kgr -v -v blocking`,
     );
   }
 }
@@ -70,8 +70,8 @@ function force(system: System, patch: LivePatch): void {
   } catch (cause) {
     if (cause instanceof SystemError && patchInTransition(system) !== null) {
       throw new KernelRefusedError(
-        `cannot force ${patch.name}: the kernel answers ${cause.code}`,
-        "see how it stands with: kgr -v status",
+        t`cannot force ${patch.name}: the kernel answers ${cause.code}`,
+        t`see how it stands with: kgr -v status`,
         { cause },
       );
     }

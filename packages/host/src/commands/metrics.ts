@@ -10,6 +10,7 @@ import { writeDocument } from "../document.ts";
 import { NoLivePatchingError } from "../errors.ts";
 import { fixesInForce, manifestsInForce } from "../in-force.ts";
 import { kernelRelease } from "../kernel-identity.ts";
+import { n } from "../language.ts";
 import { checkSupport, type LivePatch, patchInTransition, readFunctions, readPatches } from "../livepatch.ts";
 import { expositionText } from "../prometheus.ts";
 import type { System } from "../system.ts";
@@ -22,9 +23,8 @@ export const metricsCommand: Command = {
   name: "metrics",
   operand: null,
   options: ["output"],
-  brief: "write metrics for Prometheus (node_exporter's textfile collector)",
-  details:
-    "With -o FILE.prom the file is replaced as a whole, as the collector wants it.\nOnly root sees how many tasks block a transition.",
+  brief: n`write metrics for Prometheus (node_exporter's textfile collector)`,
+  details: n`With -o FILE.prom the file is replaced as a whole, as the collector wants it.\nOnly root sees how many tasks block a transition.`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     const metrics = await readMetrics(system);

@@ -2,6 +2,7 @@ import type { Manifest, PatchesReport, PatchReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import type { Dialect } from "../dialect.ts";
 import { fileOf } from "../history.ts";
+import { n } from "../language.ts";
 import { type LivePatch, readFunctions, readPatches } from "../livepatch.ts";
 import { readRecord } from "../manifest-file.ts";
 import { packageOf } from "../package.ts";
@@ -12,8 +13,8 @@ export const patchesCommand: Command = {
   name: "patches",
   operand: null,
   options: [],
-  brief: "list the loaded live patches",
-  details: "-v adds what each repairs, -v -v also the functions that it replaces.",
+  brief: n`list the loaded live patches`,
+  details: n`-v adds what each repairs, -v -v also the functions that it replaces.`,
   async run({ system, invocation, dialect }: Context): Promise<number> {
     const patches = readPatches(system);
     const { json, verbosity } = invocation;

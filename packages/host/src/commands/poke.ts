@@ -2,6 +2,7 @@ import type { BlockingTask, PokeReport } from "@kgraft/contract";
 import { whyItBlocks } from "../advice.ts";
 import { beginChange } from "../change.ts";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
+import { n, t } from "../language.ts";
 import { patchInTransition } from "../livepatch.ts";
 import { canBeNudged, type Means, poke } from "../nudge.ts";
 import { commandOf, groupByProcess, readBlocking } from "../tasks.ts";
@@ -11,9 +12,8 @@ export const pokeCommand: Command = {
   name: "poke",
   operand: null,
   options: ["dry-run"],
-  brief: "wake the processes that a transition waits for",
-  details:
-    "Each is frozen and thawed at once by its control group: it leaves its sleep,\nand its system call begins anew on the new functions. Where that cannot be, it\nis stopped and continued. Kernel threads and tasks that are deaf to signals\ncannot be woken.",
+  brief: n`wake the processes that a transition waits for`,
+  details: n`Each is frozen and thawed at once by its control group: it leaves its sleep,\nand its system call begins anew on the new functions. Where that cannot be, it\nis stopped and continued. Kernel threads and tasks that are deaf to signals\ncannot be woken.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run({ system, invocation, dialect }: Context): Promise<number> {
     beginChange(system);
@@ -42,17 +42,17 @@ export const pokeCommand: Command = {
 
 function resultOf(first: BlockingTask, awake: boolean, dryRun: boolean, means: Means): string {
   if (!awake) {
-    return `cannot be woken: ${whyItBlocks(first)}`;
+    return t`cannot be woken: ${whyItBlocks(first)}`;
   }
   if (dryRun) {
-    return "would be woken";
+    return t`would be woken`;
   }
   switch (means) {
     case "freeze":
-      return "woken";
+      return t`woken`;
     case "stop":
-      return "woken by SIGSTOP and SIGCONT";
+      return t`woken by SIGSTOP and SIGCONT`;
     case null:
-      return "has ended";
+      return t`has ended`;
   }
 }

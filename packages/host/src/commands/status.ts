@@ -1,6 +1,7 @@
 import type { StatusReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { kernelRelease } from "../kernel-identity.ts";
+import { n } from "../language.ts";
 import { patchInTransition } from "../livepatch.ts";
 import type { System } from "../system.ts";
 import { countBlocking } from "../tasks.ts";
@@ -9,8 +10,8 @@ export const statusCommand: Command = {
   name: "status",
   operand: null,
   options: [],
-  brief: "say whether a live patch is in transition: ready or in_progress",
-  details: "With -v and in_progress it adds which patch, which way, and how many tasks\nare left.",
+  brief: n`say whether a live patch is in transition: ready or in_progress`,
+  details: n`With -v and in_progress it adds which patch, which way, and how many tasks\nare left.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run({ system, invocation }: Context): Promise<number> {
     const wanted = invocation.json || invocation.verbosity > 0;
@@ -52,8 +53,8 @@ export const checkCommand: Command = {
   name: "check",
   operand: null,
   options: [],
-  brief: "exit with 0 when ready, with 1 when in progress, for scripts",
-  details: "Prints nothing, unless asked by --json.",
+  brief: n`exit with 0 when ready, with 1 when in progress, for scripts`,
+  details: n`Prints nothing, unless asked by --json.`,
   // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run({ system, invocation }: Context): Promise<number> {
     const inProgress = patchInTransition(system) !== null;

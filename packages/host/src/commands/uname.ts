@@ -7,6 +7,7 @@ import type { Manifest, UnameReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { manifestsInForce } from "../in-force.ts";
 import { kernelRelease } from "../kernel-identity.ts";
+import { n } from "../language.ts";
 import { printable } from "../text.ts";
 import { compareVersions } from "../version.ts";
 
@@ -14,9 +15,8 @@ export const unameCommand: Command = {
   name: "uname",
   operand: null,
   options: [],
-  brief: "print the effective kernel: the release whose fixes are in force",
-  details:
-    "That is the release that the manifest of a live patch in force names, else the\nrunning one: a live patch of single fixes brings no whole release. -v adds both,\nand which patch it is.",
+  brief: n`print the effective kernel: the release whose fixes are in force`,
+  details: n`That is the release that the manifest of a live patch in force names, else the\nrunning one: a live patch of single fixes brings no whole release. -v adds both,\nand which patch it is.`,
   async run({ system, invocation }: Context): Promise<number> {
     const report = effectiveKernel(kernelRelease(system), await manifestsInForce(system));
     if (invocation.json) {

@@ -1,15 +1,15 @@
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { followOptions } from "../change.ts";
 import { noteFixesInForce } from "../in-force.ts";
+import { n } from "../language.ts";
 import { followTransition, transitionReport } from "../transition.ts";
 
 export const waitCommand: Command = {
   name: "wait",
   operand: null,
   options: ["timeout", "on-timeout"],
-  brief: "wait until no live patch is in transition",
-  details:
-    "Tells how many tasks are left, wakes those that sleep in a function that\nchanges, and tells of each that does not move why, and what helps. Without\n--timeout it waits as long as it takes; at the time limit --on-timeout says,\nand otherwise the policy, whether to report the tasks that block (exit 124,\nthe transition goes on), to wait on, or to reverse the transition (exit 3).",
+  brief: n`wait until no live patch is in transition`,
+  details: n`Tells how many tasks are left, wakes those that sleep in a function that\nchanges, and tells of each that does not move why, and what helps. Without\n--timeout it waits as long as it takes; at the time limit --on-timeout says,\nand otherwise the policy, whether to report the tasks that block (exit 124,\nthe transition goes on), to wait on, or to reverse the transition (exit 3).`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     system.catchInterrupts();
