@@ -23,6 +23,7 @@ export const exitCodes: readonly ExitCode[] = [
     errors: [
       "BadChange",
       "BadInput",
+      "BadPackageInput",
       "CompileFailed",
       "ElfFormatError",
       "FileUnreadable",
@@ -50,6 +51,7 @@ export const exitCodes: readonly ExitCode[] = [
       "MirrorUnknown",
       "QemuMissing",
       "RequirementsMissing",
+      "RootFailed",
       "ToolMissing",
     ],
   },

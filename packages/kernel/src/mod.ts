@@ -6,7 +6,7 @@
 export type { Architecture } from "./architecture.ts";
 export { type MemberLayout, readStructLayouts, type StructLayout } from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
-export { cacheDirectory, writeTogether } from "./cache.ts";
+export { cacheDirectory, withLock, writeTogether } from "./cache.ts";
 export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
 export { withElfFile } from "./elf-file.ts";
 export * from "./errors.ts";
@@ -15,6 +15,7 @@ export type { OnProgress, Progress } from "./progress.ts";
 export { type KernelSummary, type KernelTree, listKernels, makeArguments, openKernel } from "./tree.ts";
 export { type UnitObject, type Units, unitsOf } from "./units.ts";
 export { type ChangelogRequest, readChangelog } from "./changelog.ts";
+export { aptSources } from "./sources.ts";
 export { type DiffRequest, diffVersions, type FileChange, type SourceDiff } from "./source-diff.ts";
 export {
   checkRequirements,

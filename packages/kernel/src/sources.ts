@@ -52,6 +52,11 @@ export function addressesOf(text: string): readonly string[] {
   return found;
 }
 
+/** sources.list lines for a suite and what belongs to it, from the mirrors to use. @throws MirrorUnknown, BadRequest */
+export async function aptSources(suite: string): Promise<string> {
+  return sourcesList(suite, await findMirrors());
+}
+
 /** sources.list lines for a suite and what belongs to it. */
 export function sourcesList(suite: string, mirrors: Mirrors): string {
   if (!/^[a-z][a-z0-9-]{1,30}$/.test(suite)) throw new BadRequest("suite", suite, "a name such as bookworm");

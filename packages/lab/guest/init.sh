@@ -1,6 +1,7 @@
 #!/bin/busybox sh
 # The guest's first process: mounts, loads the modules that the host chose, starts one serve.sh for each slot, and
-# from then on only takes in orphans. The console (ttyS0) is left to the kernel.
+# from then on only takes in orphans. The console (ttyS0) is left to the kernel. Where the guest runs from a disk, it
+# goes over to that before the slots start, as an initramfs does.
 /bin/busybox --install -s /bin
 export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root
 mount -t devtmpfs none /dev
@@ -24,25 +25,27 @@ if [ -e /lab/share ]; then
   mount -t virtiofs share /share 2>>/run/lab/failed
 fi
 
-read -r slots </lab/slots
-slot=0
-while [ "$slot" -lt "$slots" ]; do
-  stdout=/dev/vport0p$((2 * slot + 1)) stderr=/dev/vport0p$((2 * slot + 2))
-  tries=0
-  until [ -e "$stdout" ] && [ -e "$stderr" ]; do
-    tries=$((tries + 1))
-    # Without its channel the guest is of no use: leaving the first process panics the kernel, which the host sees.
-    if [ "$tries" -gt 500 ]; then
-      echo "<2>lab: $stdout is missing: $(cat /run/lab/failed)" >/dev/kmsg
-      exit 1
-    fi
-    usleep 10000
-  done
-  # Not `&`: a shell has its background jobs ignore SIGINT, and every command would inherit that.
-  start-stop-daemon -S -b -x /lab/serve -- "$stdout" "$stderr"
-  slot=$((slot + 1))
-done
-# While this shell waits for a child, it takes in every other one, orphans too.
-while :; do
-  sleep 1000000
-done
+if [ -e /lab/root ]; then
+  # Busybox's programs stay out of the system's way, under /run/lab/bin.
+  mkdir /run/lab/bin
+  cp /bin/busybox /run/lab/bin/
+  for program in $(busybox --list); do ln -s busybox "/run/lab/bin/$program"; done
+  mount -t ext4 /dev/vda /root-disk 2>>/run/lab/failed
+  while read -r file; do
+    mkdir -p "/root-disk${file%/*}"
+    cp -p "$file" "/root-disk$file" 2>>/run/lab/failed
+  done </lab/files
+  cp /lab/serve /lab/slots /run/lab/
+  cp /lab/go-on /run/lab/init
+  if [ -e /lab/share ]; then
+    mkdir -p /root-disk/share
+    mount -o move /share /root-disk/share
+  fi
+  umount /tmp
+  init=$(cat /lab/root)
+  for place in dev proc sys run; do mount -o move "/$place" "/root-disk/$place"; done
+  exec switch_root /root-disk /run/lab/bin/sh /run/lab/init "$init"
+fi
+cp /lab/serve /lab/slots /run/lab/
+ln -s /bin /run/lab/bin
+exec /bin/sh /lab/go-on none

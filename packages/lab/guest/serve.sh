@@ -1,11 +1,14 @@
-#!/bin/busybox sh
+#!/run/lab/bin/sh
 # serve STDOUT_PORT STDERR_PORT: runs commands for the host, one after the other. The first port takes requests
 # ("TOKEN SIZE\n", then a script of SIZE bytes) and gives the command's stdout; the second gives its stderr. Both
 # end with "\nTOKEN STATUS\n" (src/framing.ts).
 #
 # A command's output goes through pipes, not straight to the ports: a port can be opened only once, and a script
 # that says `> /dev/stderr` opens it again.
+# Its own programs are busybox's; a command finds those of the system it runs in.
 cd /
+path=$PATH
+PATH=/run/lab/bin
 exec 3<>"$1" 4>"$2"
 while :; do
   # Until the kernel has heard that the host holds the other end, a port reads as if it were closed.
@@ -19,7 +22,7 @@ while :; do
   err=$!
   # The command leads a session of its own, whose number the host needs to stop all of it. The parentheses keep
   # this shell's word about a killed child out of the command's stderr.
-  (exec setsid sh -c 'echo $$ >"$1.pid"; exec sh "$1"' sh "$job" </dev/null >"$job.out" 2>"$job.err" 3>&- 4>&-)
+  (PATH=$path; exec setsid sh -c 'echo $$ >"$1.pid"; exec sh "$1"' sh "$job" </dev/null >"$job.out" 2>"$job.err" 3>&- 4>&-)
   status=$?
   wait "$out" "$err"
   printf '\n%s %d\n' "$token" "$status" >&3

@@ -34,6 +34,16 @@ export class ShareFailed extends Error {
   }
 }
 
+/** The system that a guest is to run from cannot be made. */
+export class RootFailed extends Error {
+  override readonly name = "RootFailed";
+  readonly hint: string;
+  constructor(message: string, hint: string, options?: ErrorOptions) {
+    super(message, options);
+    this.hint = hint;
+  }
+}
+
 /** A file for the guest cannot be read or written on the host. */
 export class GuestFileFailed extends Error {
   override readonly name = "GuestFileFailed";

@@ -201,6 +201,8 @@ function commandsOf(
   };
 }
 
+const powerOff = "/run/lab/bin/poweroff -nf";
+
 /** The first command: turns the console on and asks what went wrong until now. */
 const readyCommand = "dmesg -n 8; cat /run/lab/failed";
 
@@ -218,7 +220,7 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   const program = await findQemu();
   const archive = await buildInitramfs(options);
   using initramfs = unnamedFile((descriptor) => writeAll(descriptor, archive));
-  using disk = await makeDisk(options);
+  using scratch = await makeDisk(options);
   const { trustedCertificates: trusted = [] } = options;
   const firmware = trusted.length === 0 ? undefined : await makeFirmware(trusted);
   using variables = firmware && unnamedFile((descriptor) => writeAll(descriptor, firmware.variables));
@@ -230,7 +232,7 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
     options.signal?.throwIfAborted();
     const machine = startQemu(program, options, {
       initramfs,
-      disk,
+      disk: options.root?.disk ?? scratch,
       share: share?.connection,
       firmware,
       variables,
@@ -252,7 +254,8 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
       ended,
       processId: machine.processId,
       async shutdown() {
-        void own("poweroff -nf");
+        // What a disk that outlives the guest has not got yet is written first.
+        void own(options.root === undefined ? powerOff : `timeout 8 sync; ${powerOff}`);
         const timer = setTimeout(() => void kill(), stopTimeMs);
         return ended.finally(() => clearTimeout(timer));
       },

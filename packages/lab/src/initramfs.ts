@@ -9,6 +9,7 @@ import { findBusybox } from "./requirements.ts";
 
 const scripts = {
   init: fileURLToPath(new URL("../guest/init.sh", import.meta.url)),
+  goOn: fileURLToPath(new URL("../guest/go-on.sh", import.meta.url)),
   serve: fileURLToPath(new URL("../guest/serve.sh", import.meta.url)),
 } as const;
 
@@ -32,6 +33,16 @@ function text(path: string, contents: string): CpioEntry {
   return { kind: "file", path, mode: 0o644, contents: Buffer.from(contents) };
 }
 
+/** What tells the first process to go on into the disk's own system, and which files to take along. */
+function rootEntries({ root, files = [] }: GuestOptions): readonly CpioEntry[] {
+  if (root === undefined) return [];
+  return [
+    { kind: "directory", path: "root-disk", mode: 0o755 },
+    text("lab/root", `${root.init}\n`),
+    text("lab/files", files.map((file) => `${file.path}\n`).join("")),
+  ];
+}
+
 /** The guest's first file system: busybox, the two scripts, the modules in load order, and the caller's files. */
 export async function buildInitramfs(options: GuestOptions): Promise<Uint8Array> {
   const busybox = await findBusybox();
@@ -48,11 +59,13 @@ export async function buildInitramfs(options: GuestOptions): Promise<Uint8Array>
     text("lab/slots", `${slotCount}\n`),
     text("lab/order", modules.map((module) => `${module.name}\n`).join("")),
     ...(options.share === undefined ? [] : [text("lab/share", "")]),
+    ...rootEntries(options),
     ...modules.map(({ name, contents }): CpioEntry => {
       return { kind: "file", path: `lab/modules/${name}.ko`, mode: 0o644, contents };
     }),
     await fileEntry({ path: "/bin/busybox", source: busybox, mode: 0o755 }),
     await fileEntry({ path: "/init", source: scripts.init, mode: 0o755 }),
+    await fileEntry({ path: "/lab/go-on", source: scripts.goOn }),
     await fileEntry({ path: "/lab/serve", source: scripts.serve, mode: 0o755 }),
     ...(await Promise.all((options.files ?? []).map(fileEntry))),
   ]);

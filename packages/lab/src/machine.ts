@@ -36,12 +36,16 @@ const kernelParameters = [
   "no_timer_check",
 ] as const;
 
+function hasDisk({ diskSizeBytes, root }: GuestOptions): boolean {
+  return diskSizeBytes !== undefined || root !== undefined;
+}
+
 /** The modules the channel, the disk and the share need in the guest. */
 export function transportModules(options: GuestOptions): readonly string[] {
   return [
     "virtio_pci",
     "virtio_console",
-    ...(options.diskSizeBytes === undefined ? [] : ["virtio_blk"]),
+    ...(hasDisk(options) ? ["virtio_blk"] : []),
     ...(options.share === undefined ? [] : ["virtiofs"]),
   ];
 }
@@ -58,7 +62,7 @@ export function qemuArguments(options: GuestOptions, firmware?: Firmware): reado
     "-device",
     `virtserialport,chardev=port${port},nr=${port + 1}`,
   ]);
-  // The disk goes with the guest: nothing of it need reach the host's disk. A full host is an error to the guest;
+  // No disk outlives this process: nothing of it need reach the host's disk. A full host is an error to the guest;
   // by default QEMU would stop the guest there.
   const disk = [
     "-drive",
@@ -97,7 +101,7 @@ export function qemuArguments(options: GuestOptions, firmware?: Firmware): reado
     "-no-reboot",
     ...pairs.flat(),
     ...ports.flat(),
-    ...(options.diskSizeBytes === undefined ? [] : disk),
+    ...(hasDisk(options) ? disk : []),
     ...(options.share === undefined ? [] : share),
     ...(firmware === undefined
       ? []

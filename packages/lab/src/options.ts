@@ -24,6 +24,22 @@ export type OutputStream = "stdout" | "stderr";
 /** Called with each piece of output as it comes. */
 export type OnOutput = (text: string, stream: OutputStream) => void;
 
+/** The disk that a guest runs from, instead of from busybox in its memory. */
+export interface GuestRoot {
+  /** Holds a file system of type ext4 with a whole system on it; see `openRootDisk`. */
+  readonly disk: RootDisk;
+  /**
+   * The first process: `none` starts nothing of that system, so that the guest takes commands after some seconds;
+   * `system` is its own /sbin/init, which goes on starting while the guest takes commands already.
+   */
+  readonly init: "none" | "system";
+}
+
+/** A disk that outlives its guests: one after the other may run from it. */
+export interface RootDisk extends Disposable {
+  readonly descriptor: number;
+}
+
 export interface GuestOptions {
   readonly kernel: GuestKernel;
   readonly files?: readonly GuestFile[];
@@ -34,6 +50,8 @@ export interface GuestOptions {
    * host at once: with the owner it had in the guest where we are root, else as ours.
    */
   readonly share?: string;
+  /** Run from this disk, /dev/vda. `files` are laid into it; `diskSizeBytes` is not given then. */
+  readonly root?: GuestRoot;
   /** Size of an empty scratch disk, /dev/vda, that goes away with the guest. */
   readonly diskSizeBytes?: number;
   /** What the disk holds from the start; nothing where not given. Made by the host's mke2fs, with its defaults. */

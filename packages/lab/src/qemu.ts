@@ -3,7 +3,7 @@ import type { Socket } from "node:net";
 import type { Duplex, Readable } from "node:stream";
 import type { Firmware } from "./firmware.ts";
 import { qemuArguments, slotCount, stdio } from "./machine.ts";
-import type { GuestOptions } from "./options.ts";
+import type { GuestOptions, RootDisk } from "./options.ts";
 import type { UnnamedFile } from "./unnamed-file.ts";
 
 /** How the QEMU process ended. */
@@ -26,7 +26,7 @@ export interface Machine {
 /** What the process gets besides its arguments; the caller may close all of it after the start. */
 export interface Handed {
   readonly initramfs: UnnamedFile;
-  readonly disk: UnnamedFile | undefined;
+  readonly disk: RootDisk | undefined;
   readonly share: Socket | undefined;
   readonly firmware: Firmware | undefined;
   /** The firmware's variables, where there is firmware. */
