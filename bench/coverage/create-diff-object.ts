@@ -18,7 +18,8 @@ import { unpackSource } from "@kgraft/host/build";
 import { type KernelTree, readStructLayouts, withElfFile } from "@kgraft/kernel";
 
 export const kpatchVersion = "0.9.10";
-const source = {
+/** Its source package, of trixie. */
+export const kpatchSource = {
   name: "kpatch",
   file: `kpatch_${kpatchVersion}.orig.tar.gz`,
   sha256: "94a87a24570d3e202c3732726169af07af3754caa6eff73a179f362cead57028",
@@ -59,7 +60,10 @@ async function createDiffObject(cache: string): Promise<string> {
   const temporary = `${folder}.tmp-${process.pid}`;
   mkdirSync(temporary, { recursive: true });
   try {
-    await unpackSource(source, temporary, { onProgress: () => {}, signal: new AbortController().signal });
+    await unpackSource(kpatchSource, temporary, {
+      onProgress: () => {},
+      signal: new AbortController().signal,
+    });
     execFileSync("make", ["-C", join(temporary, "kpatch-build"), "create-diff-object"], { stdio: "pipe" });
     renameSync(temporary, folder);
   } finally {

@@ -33,9 +33,9 @@ export async function buildKgr(options: {
     process.env["KGRAFT_CACHE"] ??
     path.join(process.env["XDG_CACHE_HOME"] ?? path.join(homedir(), ".cache"), "kgraft");
   // 1. The script, and QuickJS; both together name the result.
-  const script = await bundle();
+  const pieces = await bundle();
   const quickjs = await prepareQuickJs(cache, work);
-  const hash = createHash("sha256").update(quickjs.hash).update(script).digest("hex").slice(0, 32);
+  const hash = hashOf(quickjs.hash, pieces);
   const folder = path.join(cache, "kgr", hash);
   const binary = path.join(folder, "kgr");
   if (await exists(binary)) {
@@ -45,8 +45,9 @@ export async function buildKgr(options: {
   await mkdir(path.dirname(folder), { recursive: true });
   const temporary = await mkdtemp(`${folder}.tmp-`);
   try {
-    await writeFile(path.join(temporary, "kgr.js"), script);
-    await linkScript(quickjs, temporary, "kgr", work);
+    await Promise.all(pieces.map(({ name, code }) => writeFile(path.join(temporary, name), code)));
+    const names = pieces.map(({ name }) => name);
+    await linkScript(quickjs, temporary, "kgr", names, work);
     await flush(path.join(temporary, "kgr"));
     await rename(temporary, folder).catch(async (error: unknown) => {
       if (!(await exists(binary))) {
@@ -59,11 +60,28 @@ export async function buildKgr(options: {
   return binary;
 }
 
-async function bundle(): Promise<Uint8Array> {
+function hashOf(runtime: string, pieces: readonly Piece[]): string {
+  const hash = createHash("sha256").update(runtime);
+  for (const { name, code } of pieces) {
+    hash.update(`${name} ${code.length}\n`).update(code);
+  }
+  return hash.digest("hex").slice(0, 32);
+}
+
+/** A piece of the bundled script: a module of its own, which others import by its name. */
+interface Piece {
+  readonly name: string;
+  readonly code: Uint8Array;
+}
+
+/** The script in pieces, the first of which runs: what `import()` names is read when it is reached. */
+async function bundle(): Promise<readonly Piece[]> {
   const result = await build({
     absWorkingDir: room,
-    entryPoints: ["src/main.ts"],
+    entryPoints: { kgr: "src/main.ts" },
+    outdir: ".",
     bundle: true,
+    splitting: true,
     write: false,
     minify: true,
     format: "esm",
@@ -73,7 +91,15 @@ async function bundle(): Promise<Uint8Array> {
     external: ["qjs:*"],
     logLevel: "silent",
   });
-  return result.outputFiles[0]!.contents; // one entry point gives one file
+  const pieces = result.outputFiles.map(({ path: file, contents }) => ({
+    name: path.basename(file),
+    code: contents,
+  }));
+  const [first] = pieces.splice(
+    pieces.findIndex(({ name }) => name === "kgr.js"),
+    1,
+  );
+  return [first!, ...pieces.toSorted((a, b) => (a.name < b.name ? -1 : 1))]; // named by the entry point
 }
 
 async function flush(file: string): Promise<void> {

@@ -6,7 +6,7 @@
  * 1.7 MB, no faster, and thirty times the time to link.
  */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { runProgram } from "./run.ts";
 import { type SourcePackage, unpackSource, type Work } from "./source-package.ts";
@@ -28,8 +28,8 @@ const flags: readonly string[] = [
   "-w",
 ];
 const modules: readonly string[] = ["-M", "qjs:std,std", "-M", "qjs:os,os"];
-/** Without eval: a script in bytecode needs no parser at run time. */
-const compileScript: readonly string[] = ["-e", "-s", "-m", ...modules, "-fno-eval"];
+const compileScript: readonly string[] = ["-c", "-m", ...modules];
+const launcher = path.join(import.meta.dirname, "launcher.c");
 const link: readonly string[] = ["-static", "-s", "-Wl,--gc-sections", "-Wl,--build-id=none"];
 
 /** A built QuickJS in the cache. */
@@ -40,18 +40,50 @@ export interface QuickJs {
 }
 
 /**
- * Makes the program NAME of the script NAME.js in a folder; the script is bundled and imports nothing but
- * `qjs:std` and `qjs:os`. The names go into the bytecode, so they are relative: same script, same bytes.
+ * Makes the program NAME of a script's pieces in a folder, the first of which runs; they import each other, and
+ * beside that only `qjs:std` and `qjs:os`. Their names go into the bytecode, so they are relative: same script, same
+ * bytes.
  */
-export async function linkScript(quickjs: QuickJs, folder: string, name: string, work: Work): Promise<void> {
+export async function linkScript(
+  quickjs: QuickJs,
+  folder: string,
+  name: string,
+  pieces: readonly string[],
+  work: Work,
+): Promise<void> {
   work.onProgress({ stage: "link", message: `linking ${name}` });
   const options = { cwd: folder, signal: work.signal };
-  const names = ["-o", `${name}.c`, `${name}.js`];
-  await runProgram(path.join(quickjs.folder, "qjsc"), [...compileScript, ...names], options);
+  const qjsc = path.join(quickjs.folder, "qjsc");
+  // 1. Each piece as bytecode in a C file; what it imports is none of that file's business.
+  const imports = pieces.flatMap((piece) => ["-M", piece]);
+  for (const [at, piece] of pieces.entries()) {
+    const names = ["-N", `piece_${at}`, "-o", `${piece}.c`, piece];
+    // import() asks for the name of the file that it stands in, which is debug information.
+    const importing = /\bimport\(/.test(await readFile(path.join(folder, piece), "utf8"));
+    const strip = importing ? [] : ["-s"];
+    await runProgram(qjsc, [...compileScript, ...strip, ...imports, ...names], options);
+  }
+  // 2. The table of them.
+  await writeFile(path.join(folder, "pieces.c"), tableOf(pieces));
+  // 3. One static program.
+  const sources = [launcher, "pieces.c", ...pieces.map((piece) => `${piece}.c`)];
   const objects = units.map((unit) => path.join(quickjs.folder, `${unit}.o`));
-  const inputs = [`-I${quickjs.folder}`, `${name}.c`, ...objects, "-lm", "-lpthread"];
+  const inputs = [`-I${quickjs.folder}`, ...sources, ...objects, "-lm", "-lpthread"];
   await runProgram("gcc", [...flags, ...link, "-o", name, ...inputs], options);
-  await rm(path.join(folder, `${name}.c`));
+  await Promise.all(sources.slice(1).map((source) => rm(path.join(folder, source))));
+}
+
+function tableOf(pieces: readonly string[]): string {
+  const declared = pieces.map(
+    (_, at) => `extern const uint8_t piece_${at}[];\nextern const uint32_t piece_${at}_size;\n`,
+  );
+  const rows = pieces.map((piece, at) => `\t{ "${piece}", piece_${at}, &piece_${at}_size },\n`);
+  return `#include <stdint.h>
+struct piece { const char *name; const uint8_t *code; const uint32_t *size; };
+${declared.join("")}const struct piece pieces[] = {
+${rows.join("")}\t{ 0 },
+};
+`;
 }
 
 /** QuickJS in the cache, fetched and compiled on first use. */
@@ -59,6 +91,7 @@ export async function prepareQuickJs(cache: string, work: Work): Promise<QuickJs
   const compiler = await runProgram("gcc", ["--version"], { cwd: "/", signal: work.signal });
   const hash = createHash("sha256")
     .update(JSON.stringify([tarball, units, flags, compileScript, link, compiler]))
+    .update(await readFile(launcher))
     .digest("hex")
     .slice(0, 16);
   const folder = path.join(cache, `quickjs-${version}-${hash}`);

@@ -54,18 +54,21 @@ interface Words {
   verbosity: number;
 }
 
+/** How each command is had, by its name: a run needs one of them. */
+export type CommandTable<Command extends Shape> = ReadonlyMap<string, () => Promise<Command>>;
+
 /** Reads a command line. @throws UsageError */
-export function parseArguments<Command extends Shape>(
-  commands: readonly Command[],
+export async function parseArguments<Command extends Shape>(
+  commands: CommandTable<Command>,
   argv: readonly string[],
-): Invocation<Command> {
+): Promise<Invocation<Command>> {
   const words = splitWords(argv);
-  const [name, ...operands] = words.operands;
-  const command = commands.find((candidate) => candidate.name === name) ?? null;
+  const [name = "", ...operands] = words.operands;
+  const command = (await commands.get(name)?.()) ?? null;
   const help = words.flags.has("--help");
   const version = words.flags.has("--version");
-  if (name !== undefined && command === null) {
-    const names = commands.map((candidate) => candidate.name).join(", ");
+  if (words.operands.length > 0 && command === null) {
+    const names = [...commands.keys()].join(", ");
     throw new UsageError(t`cannot run command ${name}: wanted one of ${names}`, t`type: kgr --help`);
   }
   if (command === null && !help && !version) {

@@ -6,7 +6,7 @@
 import { n, t, translate } from "./language.ts";
 import { defaultPolicy, type Policy } from "./policy.ts";
 import { type System, SystemError } from "./system.ts";
-import { decodeUtf8 } from "./text.ts";
+import { decodeUtf8, printable } from "./text.ts";
 
 /** Where the administrator's policy stands. */
 export const configFile = "/etc/kgr/kgr.conf";
@@ -74,6 +74,12 @@ export function readConfig(system: System): Config {
   }
   const config = parseConfig(text);
   return { ...config, problems: [...problems, ...config.problems] };
+}
+
+/** A line on the standard error output for each thing that is wrong in the file. */
+export function problemLine({ line, message }: ConfigProblem): string {
+  const place = line === 0 ? configFile : `${configFile}:${line}`;
+  return `kgr: ${place}: ${printable(message)}\n`;
 }
 
 /** Reads the text of a policy file; of two lines with one key the last one counts, as a shell would have it. */

@@ -1,53 +1,15 @@
 /** The tool from its command line to its exit code. */
 import packageJson from "../package.json" with { type: "json" };
-import { optionTable, parseArguments } from "./arguments.ts";
-import type { Command, Context } from "./command.ts";
-import { blockingCommand, blockingThreadsCommand } from "./commands/blocking.ts";
-import { completionCommand } from "./commands/completion.ts";
-import { configCommand, problemLine } from "./commands/config.ts";
-import { disableCommand } from "./commands/disable.ts";
-import { downgradeCommand } from "./commands/downgrade.ts";
-import { enableCommand } from "./commands/enable.ts";
-import { fixesCommand } from "./commands/fixes.ts";
-import { forceCommand } from "./commands/force.ts";
-import { loadCommand } from "./commands/load.ts";
-import { metricsCommand } from "./commands/metrics.ts";
-import { patchesCommand } from "./commands/patches.ts";
-import { pokeCommand } from "./commands/poke.ts";
-import { checkCommand, statusCommand } from "./commands/status.ts";
-import { unameCommand } from "./commands/uname.ts";
-import { unloadCommand } from "./commands/unload.ts";
-import { vexCommand } from "./commands/vex.ts";
-import { waitCommand } from "./commands/wait.ts";
+import { parseArguments } from "./arguments.ts";
+import type { Context } from "./command.ts";
+import { commands } from "./commands.ts";
+import { problemLine, readConfig } from "./config.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
-import { readConfig } from "./config.ts";
-import { chooseLanguage, t, translate } from "./language.ts";
+import { chooseLanguage, t } from "./language.ts";
 import type { Policy } from "./policy.ts";
 import type { System } from "./system.ts";
 import { printable } from "./text.ts";
-
-const commands: readonly Command[] = [
-  statusCommand,
-  checkCommand,
-  patchesCommand,
-  blockingCommand,
-  blockingThreadsCommand,
-  pokeCommand,
-  forceCommand,
-  loadCommand,
-  enableCommand,
-  disableCommand,
-  unloadCommand,
-  downgradeCommand,
-  waitCommand,
-  fixesCommand,
-  unameCommand,
-  vexCommand,
-  metricsCommand,
-  configCommand,
-  completionCommand(() => commands),
-];
 
 /**
  * Runs `kgr` with the words after its name, and speaks klp where it is called by that name.
@@ -56,15 +18,17 @@ const commands: readonly Command[] = [
  */
 export async function main(system: System, argv: readonly string[], calledAs = "kgr"): Promise<number> {
   const dialect = dialectOf(calledAs);
-  chooseLanguage(system, argv.includes("--json"));
+  await chooseLanguage(system, argv.includes("--json"));
   try {
-    const invocation = parseArguments(commands, argv);
+    const invocation = await parseArguments(commands, argv);
     if (invocation.version) {
       system.print("out", `${dialect.program} ${packageJson.version}\n`);
       return 0;
     }
     if (invocation.help || invocation.command === null) {
-      system.print("out", invocation.command === null ? overview() : helpOf(invocation.command));
+      const { helpOf, overview } = await import("./help.ts");
+      const help = invocation.command === null ? await overview() : helpOf(invocation.command);
+      system.print("out", help);
       return 0;
     }
     return await invocation.command.run(contextOf(system, invocation, dialect));
@@ -105,40 +69,4 @@ function complaint(error: unknown, { program }: Dialect): string {
     ...(hint === "" ? [] : [`     ${printable(hint)}`]),
   ];
   return `${lines.join("\n")}\n`;
-}
-
-function overview(): string {
-  const rows = commands.map((command) => `  ${synopsis(command).padEnd(18)}${translate(command.brief)}`);
-  return t`usage: kgr [-hv] [--json] COMMAND
-
-The running kernel's live patches.
-
-${rows.join("\n")}
-
-options:
-  -v, --verbose     tell more; twice for still more
-  --json            print one JSON document instead of text
-  -h, --help        this help; after a command, that command's
-  --version         print the version
-
-Exit codes and examples stand in kgr(1).
-`;
-}
-
-function helpOf(command: Command): string {
-  const options = command.options.map((name) => {
-    const option = optionTable[name].argument === null ? name : `${name} ${optionTable[name].argument}`;
-    return ` [--${option}]`;
-  });
-  const brief = translate(command.brief);
-  const sentence = `${brief[0]?.toUpperCase()}${brief.slice(1)}`;
-  return t`usage: kgr [-v] [--json] ${synopsis(command)}${options.join("")}
-
-${sentence}.
-${translate(command.details)}
-`;
-}
-
-function synopsis(command: Command): string {
-  return command.operand === null ? command.name : `${command.name} ${command.operand}`;
 }

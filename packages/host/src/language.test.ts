@@ -56,12 +56,12 @@ describe("chooseLanguage()", () => {
     [{ LC_MESSAGES: "zh_CN.UTF-8" }, "1 task left"],
     [{ LC_MESSAGES: "../../etc/passwd" }, "1 task left"],
     [{}, "1 task left"],
-  ])("with %o says %s", (environment, said) => {
+  ])("with %o says %s", async (environment, said) => {
     const machine = makeMachine({});
     Object.assign(machine.environment, environment);
-    chooseLanguage(machine.system, false);
+    await chooseLanguage(machine.system, false);
     expect(t`1 task left`).toBe(said);
-    chooseLanguage(machine.system, true);
+    await chooseLanguage(machine.system, true);
     expect(t`1 task left`).toBe("1 task left");
   });
 });

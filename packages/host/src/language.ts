@@ -7,7 +7,6 @@
  * everything is English.
  */
 import type { System } from "./system.ts";
-import { traditionalChinese } from "./languages/zh-tw.ts";
 
 /** Texts of a language by their English text; what it lacks stays English. */
 export type Catalogue = ReadonlyMap<string, string>;
@@ -15,8 +14,8 @@ export type Catalogue = ReadonlyMap<string, string>;
 let catalogue: Catalogue | null = null;
 
 /** Speaks the language of the environment's locale from here on; English for machines. */
-export function chooseLanguage(system: System, forMachine: boolean): void {
-  catalogue = forMachine ? null : catalogueOf(localeOf(system));
+export async function chooseLanguage(system: System, forMachine: boolean): Promise<void> {
+  catalogue = forMachine ? null : await catalogueOf(localeOf(system));
 }
 
 /** The locale of messages, POSIX.1-2017 XBD 8.2: the first of these that is set and not empty. */
@@ -26,8 +25,10 @@ function localeOf(system: System): string {
 }
 
 /** Other encodings than UTF-8 would be garbled: `zh_TW` alone means Big5 to the C library. */
-function catalogueOf(locale: string): Catalogue | null {
-  return /^zh_(TW|HK|MO)\.utf-?8\b/i.test(locale) ? traditionalChinese : null;
+async function catalogueOf(locale: string): Promise<Catalogue | null> {
+  return /^zh_(TW|HK|MO)\.utf-?8\b/i.test(locale)
+    ? (await import("./languages/zh-tw.ts")).traditionalChinese
+    : null;
 }
 
 /** A message in the language in force. Its values are put in as they are. */

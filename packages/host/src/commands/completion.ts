@@ -13,17 +13,16 @@ const scripts: Readonly<Record<CompletionReport["shell"], (commands: readonly Co
 };
 
 /** The command needs the table that it stands in. */
-export function completionCommand(commands: () => readonly Command[]): Command {
+export function completionCommand(commands: () => Promise<readonly Command[]>): Command {
   return {
     name: "completion",
     operand: "bash|zsh|fish",
     options: [],
     brief: n`print the script by which a shell completes commands, options and names`,
     details: n`bash:  source <(kgr completion bash)\nzsh:   source <(kgr completion zsh), after compinit\nfish:  kgr completion fish | source`,
-    // oxlint-disable-next-line typescript/require-await -- commands share one shape
     async run({ system, invocation }: Context): Promise<number> {
       const shell = invocation.operand as CompletionReport["shell"]; // the parser took no other word
-      const script = scripts[shell](commandWords(commands()));
+      const script = scripts[shell](commandWords(await commands()));
       if (invocation.json) {
         printJson(system, { shell, script } satisfies CompletionReport);
       } else {

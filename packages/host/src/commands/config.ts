@@ -1,8 +1,7 @@
 import type { ConfigReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
-import { configFile, type ConfigEntry, type ConfigProblem, readConfig } from "../config.ts";
+import { configFile, type ConfigEntry, problemLine, readConfig } from "../config.ts";
 import { n } from "../language.ts";
-import { printable } from "../text.ts";
 
 export const configCommand: Command = {
   name: "config",
@@ -33,10 +32,4 @@ function linesOf(entries: readonly ConfigEntry[]): readonly string[] {
     const source = line === null ? "default" : `${configFile}:${line}`;
     return `${texts[at]!.padEnd(columns)}  # ${source}`; // one text for each entry
   });
-}
-
-/** A line on the standard error output for each thing that is wrong in the file. */
-export function problemLine({ line, message }: ConfigProblem): string {
-  const place = line === 0 ? configFile : `${configFile}:${line}`;
-  return `kgr: ${place}: ${printable(message)}\n`;
 }
