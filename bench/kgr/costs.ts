@@ -6,7 +6,8 @@ export interface Cost {
   readonly program: string;
   readonly timeMs: number;
   readonly memoryKb: number;
-  readonly systemCalls: number;
+  /** Of all its processes; null where it is not counted. */
+  readonly systemCalls: number | null;
 }
 
 const questions = ["status", "patches", "blocking"] as const;
@@ -41,11 +42,13 @@ async function measure(
   command: string,
   tasks: number,
 ): Promise<Cost> {
-  const slow = program === "kpatch list"; // forks twice for each task
-  const times = slow ? 1 : question === "blocking" && tasks > 1000 ? 5 : 51;
-  const said = await expectOk(guest, `measure ${times} ${command}`);
-  const [timeUs, memoryKb, systemCalls] = said.trim().split(" ").map(Number);
-  return { question, program, timeMs: timeUs! / 1000, memoryKb: memoryKb!, systemCalls: systemCalls! };
+  // kpatch forks twice for each task: once is enough, and following it would take another half hour.
+  const once = program === "kpatch list";
+  const times = once ? 1 : tasks > 1000 ? 7 : 51;
+  const count = once && tasks > 1000 ? "" : "-c ";
+  const said = await expectOk(guest, `measure ${count}${times} ${command}`);
+  const [timeUs, memoryKb, systemCalls = null] = said.trim().split(" ").map(Number);
+  return { question, program, timeMs: timeUs! / 1000, memoryKb: memoryKb!, systemCalls };
 }
 
 async function expectOk(guest: Guest, command: string): Promise<string> {
@@ -67,7 +70,7 @@ export function costTable(costs: readonly Cost[]): string {
       cost.timeMs.toFixed(1).padStart(12),
       `${(cost.timeMs / least.timeMs).toFixed(2)} x`.padStart(10),
       String(cost.memoryKb).padStart(12),
-      String(cost.systemCalls).padStart(14),
+      String(cost.systemCalls ?? "-").padStart(14),
     ].join("");
   });
   const head = [

@@ -12,6 +12,7 @@ const SIGSTOP = 19;
 const outputLimitBytes = 4096;
 /** Shared by all reads: most files under /proc and /sys fit into it at once. */
 const buffer: ArrayBuffer = new ArrayBuffer(65_536);
+const bufferBytes: Uint8Array = new Uint8Array(buffer);
 
 /** The patched machine. */
 export function quickjsSystem(): System {
@@ -24,6 +25,8 @@ export function quickjsSystem(): System {
   };
   return {
     readBytes,
+    firstByte,
+    linkCount: (path) => os.stat(path)[0]?.nlink ?? 0,
     readDirectory,
     writeFile,
     replaceFile,
@@ -78,6 +81,13 @@ export function quickjsSystem(): System {
     },
     print: (stream, text) => print(stream, text, carryOn),
   };
+}
+
+function firstByte(path: string): number | null {
+  const fd = expect(n`open`, path, os.open(path, os.O_RDONLY));
+  const count = os.read(fd, buffer, 0, 16);
+  os.close(fd);
+  return expect(n`read`, path, count) === 0 ? null : bufferBytes[0]!; // one was read at least
 }
 
 function readBytes(path: string, limitBytes: number): Uint8Array {

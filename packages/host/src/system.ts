@@ -13,6 +13,10 @@ export interface System {
    * @throws SystemError where it cannot be read, or is longer than the limit (`EFBIG`).
    */
   readBytes(path: string, limitBytes: number): Uint8Array;
+  /** First byte of a file; null for an empty one. @throws SystemError */
+  firstByte(path: string): number | null;
+  /** Number of links of a file or directory; 0 where there is none. */
+  linkCount(path: string): number;
   /** Names in a directory, without `.` and `..`. @throws SystemError */
   readDirectory(path: string): readonly string[];
   /** Writes to a file that exists, as sysfs wants it: in one write. @throws SystemError */

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
 import { makeMachine, threadFiles } from "../test/machine.ts";
 import { type System, SystemError } from "./system.ts";
-import { commandOf, countBlocking, readBlocking } from "./tasks.ts";
+import { countBlocking } from "./blocking-threads.ts";
+import { commandOf, readBlocking } from "./tasks.ts";
 
 const threads = {
   "/sys/kernel/livepatch/.keep": "",
@@ -53,11 +54,11 @@ test.each(["EACCES", "EPERM"])(
     const machine = makeMachine(threads);
     const system: System = {
       ...machine.system,
-      readBytes(path, limitBytes) {
+      firstByte(path) {
         if (path.startsWith("/proc/100/") && path.endsWith("patch_state")) {
           throw new SystemError("open", path, code);
         }
-        return machine.system.readBytes(path, limitBytes);
+        return machine.system.firstByte(path);
       },
     };
     expect(readBlocking(system, { name: "lp", state: "applying" })).toBeNull();

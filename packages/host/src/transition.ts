@@ -6,6 +6,7 @@
  * will end when it ends. Reverse: the machine goes back to what it was, as kpatch does it.
  */
 import type { TransitionReport } from "@kgraft/contract";
+import { countBlocking } from "./blocking-threads.ts";
 import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
 import { hasKgraft } from "./kgraft.ts";
 import { t } from "./language.ts";
@@ -14,7 +15,7 @@ import type { Policy } from "./policy.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { watchStubborn } from "./stubborn.ts";
 import { type System, SystemError } from "./system.ts";
-import { commandOf, countBlocking, readBlocking } from "./tasks.ts";
+import { commandOf, readBlocking } from "./tasks.ts";
 import { tasksLeftText } from "./text.ts";
 
 const secondLookMs = 250;

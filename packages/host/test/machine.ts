@@ -97,6 +97,7 @@ export function threadFiles(
 ): Record<string, string> {
   return {
     [`/proc/${pid}/cmdline`]: commandLine,
+    ...(tid === pid && { [`/proc/${pid}/patch_state`]: `${patchState}\n` }),
     [`/proc/${pid}/task/${tid}/comm`]: `task${tid}\n`,
     [`/proc/${pid}/task/${tid}/patch_state`]: `${patchState}\n`,
     [`/proc/${pid}/task/${tid}/stack`]: "[<0>] do_sys_poll+0x1/0x2\n[<0>] do_syscall_64+0x3/0x4\n",
@@ -192,6 +193,8 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
     removeFile: (file) => attempt("remove", file, () => rmSync(root + file, { force: true })),
     removeDirectory: (file) => attempt("remove", file, () => rmdirSync(root + file)),
     exists: (file) => existsSync(root + file),
+    firstByte: (file) => attempt("read", file, () => readFileSync(root + file)[0] ?? null),
+    linkCount: (file) => statSync(root + file, { throwIfNoEntry: false })?.nlink ?? 0,
     realPath: (file) =>
       attempt("find", file, () => realpathSync(root + file).slice(realpathSync(root).length)),
     // oxlint-disable-next-line typescript/require-await -- the interface waits

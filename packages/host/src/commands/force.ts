@@ -5,7 +5,7 @@ import { KernelRefusedError, RefusedError } from "../errors.ts";
 import { n, t } from "../language.ts";
 import { forceTransition, type LivePatch, patchInTransition } from "../livepatch.ts";
 import { type System, SystemError } from "../system.ts";
-import { countBlocking } from "../tasks.ts";
+import { countBlocking } from "../blocking-threads.ts";
 import { tasksLeftText } from "../text.ts";
 
 export const forceCommand: Command = {

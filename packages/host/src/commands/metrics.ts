@@ -14,7 +14,7 @@ import { n } from "../language.ts";
 import { checkSupport, type LivePatch, patchInTransition, readFunctions, readPatches } from "../livepatch.ts";
 import { expositionText } from "../prometheus.ts";
 import type { System } from "../system.ts";
-import { countBlocking } from "../tasks.ts";
+import { countBlocking } from "../blocking-threads.ts";
 import { effectiveKernel } from "./uname.ts";
 
 type Sample = MetricFamily["samples"][number];

@@ -4,7 +4,7 @@ import { kernelRelease } from "../kernel-identity.ts";
 import { n } from "../language.ts";
 import { patchInTransition } from "../livepatch.ts";
 import type { System } from "../system.ts";
-import { countBlocking } from "../tasks.ts";
+import { countBlocking } from "../blocking-threads.ts";
 
 export const statusCommand: Command = {
   name: "status",
