@@ -12,7 +12,7 @@ const ofSuites = "packages/*/test/**/*suites.test.ts";
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
-      { test: { name: "unit", include: ["packages/*/src/**/*.test.ts"] } },
+      { test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 60_000 } },
       {
         test: { name: "system", include: ["packages/*/test/**/*.test.ts"], exclude: [ofSuites], ...system },
       },
