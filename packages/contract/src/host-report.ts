@@ -12,6 +12,46 @@ export interface StatusReport {
     /** null where the user who asked may not see the tasks of others. */
     readonly tasksLeft: number | null;
   };
+  readonly boot: {
+    /**
+     * What `kgr boot` does, were the machine started as it is now. `off`: kgr=off on the kernel command line;
+     * `never`: by the policy; `none`: none is installed for this release; `held`: the crash guard speaks against it.
+     */
+    readonly plan: "load" | "off" | "never" | "none" | "held";
+    /** The live patch that is loaded then. */
+    readonly patch: string | null;
+    /** Installed live patches that are not loaded by themselves: the machine went down with them. */
+    readonly held: readonly InsertionReport[];
+    /** The last insertion, as long as the machine has not stayed up long enough after it. */
+    readonly armed: InsertionReport | null;
+  };
+}
+
+/** One insertion of a live patch into the kernel. */
+export interface InsertionReport {
+  readonly patch: string;
+  /** In UTC (RFC 3339). */
+  readonly at: string;
+}
+
+/** `kgr boot --json` */
+export interface BootReport {
+  /**
+   * `loaded`, and else why not: `in-force` already, `left` to the running system by the initramfs, `off`, `never` and
+   * `none` as in the report of status. With --confirm `confirmed`, with --shutdown `shut-down`, or `none` there was.
+   */
+  readonly outcome: "loaded" | "in-force" | "left" | "off" | "never" | "none" | "confirmed" | "shut-down";
+  readonly patch: string | null;
+}
+
+/** `kgr install --json`, and likewise uninstall. */
+export interface InstallReport {
+  readonly action: "install" | "uninstall";
+  readonly patch: string;
+  /** The kernel release that it is for. */
+  readonly release: string;
+  /** Nothing was changed. */
+  readonly dryRun?: true;
 }
 
 /** `kgr patches --json` */

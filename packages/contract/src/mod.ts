@@ -8,10 +8,13 @@ export { type Manifest, type ManifestFix, type ManifestFunction, manifestSchema 
 export type {
   BlockingReport,
   BlockingTask,
+  BootReport,
   CompletionReport,
   ConfigReport,
   FixesReport,
   FixReport,
+  InsertionReport,
+  InstallReport,
   MetricFamily,
   MetricsReport,
   PatchesReport,

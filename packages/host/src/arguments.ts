@@ -22,6 +22,9 @@ export const optionTable = {
   yes: { argument: null, letter: "n" },
   format: { argument: "openvex|csaf" },
   output: { argument: "FILE", letter: "o" },
+  early: { argument: null },
+  confirm: { argument: null },
+  shutdown: { argument: null },
 } as const;
 
 export type OptionName = keyof typeof optionTable;

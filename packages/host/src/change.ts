@@ -31,13 +31,18 @@ export function beginChange(system: System): void {
 
 /** @throws NotRootError, NoLivePatchingError */
 export function checkMayChange(system: System): void {
+  checkMayInstall(system);
+  checkSupport(system);
+}
+
+/** @throws NotRootError */
+export function checkMayInstall(system: System): void {
   if (!isRoot(system)) {
     throw new NotRootError(
       t`cannot change live patches: this user is not root`,
       t`type the command after: sudo`,
     );
   }
-  checkSupport(system);
 }
 
 /** The patch that was named. @throws NotFoundError, RefusedError */

@@ -34,6 +34,7 @@ const settings: { readonly [Field in keyof Policy]: Setting<Policy[Field]> } = {
   nudge: yesOrNo("NUDGE"),
   busyTimeoutMs: seconds("BUSY_TIMEOUT"),
   livepatchKernel: choice("LIVEPATCH_KERNEL", ["auto", "always", "never"]),
+  crashGuardMs: seconds("CRASH_GUARD"),
 };
 const fields = Object.keys(settings) as readonly (keyof Policy)[];
 

@@ -12,6 +12,7 @@ import {
   threadFiles,
 } from "../test/machine.ts";
 import { livePatchInfo, moduleFile } from "../test/module.ts";
+import { machineWithStore, pairFiles, store } from "../test/store.ts";
 
 function readSchema(name: string): object {
   return JSON.parse(
@@ -72,11 +73,15 @@ function downgradable(): Machine {
   return machine;
 }
 
+function withStore(): Machine {
+  return machineWithStore({ ...pairFiles("/p", "kgraft_1"), ...pairFiles(store, "kgraft_2") });
+}
+
 /** Each command, the schema of what it prints, and machines on which it has something to say. */
 const documents: Readonly<
   Record<string, readonly [schema: string, line: string, machines: readonly (() => Machine)[]]>
 > = {
-  status: ["kgr-status", "status", [idle, active, applying]],
+  status: ["kgr-status", "status", [idle, active, applying, withStore]],
   check: ["kgr-status", "check", [idle, applying]],
   patches: ["kgr-patches", "patches", [idle, active, applying, disabled]],
   blocking: ["kgr-blocking", "blocking", [idle, applying]],
@@ -86,6 +91,9 @@ const documents: Readonly<
   disable: ["kgr-transition", "disable lp_demo --no-wait", [active]],
   unload: ["kgr-transition", "unload lp_demo", [disabled]],
   downgrade: ["kgr-transition", "downgrade --dry-run", [downgradable]],
+  install: ["kgr-install", "install /p/kgraft_1.ko", [withStore]],
+  uninstall: ["kgr-install", "uninstall kgraft_2 --dry-run", [withStore]],
+  boot: ["kgr-boot", "boot", [idle, withStore]],
   poke: ["kgr-poke", "poke", [idle, applying]],
   force: ["kgr-transition", "force --yes", [idle]],
   wait: ["kgr-transition", "wait", [idle, active]],

@@ -201,10 +201,11 @@ describe("main() reads kGraft's own kernel", () => {
 describe("main() prints one JSON document", () => {
   const release = "6.1.0-55-cloud-amd64";
   const transition = { patch: "lp_demo", direction: "apply", tasksLeft: 3 };
+  const boot = { plan: "none", patch: null, held: [], armed: null };
   test.each<[string, () => Machine, number, object]>([
-    ["status", idle, 0, { state: "ready", release }],
-    ["status", applying, 0, { state: "in_progress", release, transition }],
-    ["check", applying, 1, { state: "in_progress", release, transition }],
+    ["status", idle, 0, { state: "ready", release, boot }],
+    ["status", applying, 0, { state: "in_progress", release, transition, boot }],
+    ["check", applying, 1, { state: "in_progress", release, transition, boot }],
     ["patches", idle, 0, { patches: [] }],
     [
       "patches",

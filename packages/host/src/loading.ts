@@ -5,11 +5,13 @@ import { follow, followOptions, turn } from "./change.ts";
 import type { Context } from "./command.ts";
 import {
   AlreadyLoadedError,
+  MissingProgramError,
   NotFoundError,
   OtherKernelError,
   RefusedError,
   ReversedError,
 } from "./errors.ts";
+import { armGuard, disarmGuardOf } from "./guard.ts";
 import { noteLoaded } from "./history.ts";
 import { kernelBuildId, kernelRelease } from "./kernel-identity.ts";
 import { t } from "./language.ts";
@@ -28,7 +30,12 @@ export interface Loadable {
   readonly path: string;
   readonly name: string;
   readonly manifest: Manifest | null;
+  /** Of the module's file. */
+  readonly sha256: string;
 }
+
+/** Who asked for a patch: someone, or the boot of the machine. */
+export type AskedBy = "hand" | "boot";
 
 /** How loading ended. */
 export interface LoadEnd {
@@ -40,9 +47,14 @@ export interface LoadEnd {
 /**
  * Checks a module's file, the kernel and the policy, and changes nothing. Says what is allowed but worth a word.
  *
+ * @param known its manifest, where that is not the one beside it
  * @throws whatever speaks against loading it
  */
-export async function checkLoadable({ system, policy, dialect }: Context, typed: string): Promise<Loadable> {
+export async function checkLoadable(
+  { system, policy, dialect }: Context,
+  typed: string,
+  known?: Manifest,
+): Promise<Loadable> {
   // What begins with a dash would be an option to the programs that are run.
   const path = typed.replace(/^-/, "./-");
   // 1. The file: a live patch, for this kernel.
@@ -52,19 +64,28 @@ export async function checkLoadable({ system, policy, dialect }: Context, typed:
   // 2. The kernel: free to take it.
   checkFree(system, info.name);
   // 3. The manifest: this very file's.
-  const manifest = await readOwnManifest(system, path, info, bytes.length);
+  const manifest = known ?? (await readManifestBeside(system, path));
+  const sha256 = await sha256OfFile(system, path);
+  if (manifest !== null) {
+    checkManifest(manifest, { info, sizeBytes: bytes.length, sha256, buildId: kernelBuildId(system) }, path);
+  }
   // 4. The policy, and other users of its functions.
   const candidate = { name: info.name, signed: isSigned(bytes), manifest };
   for (const warning of checkAdmission(system, policy, candidate)) {
     system.print("err", `${dialect.program}: ${info.name}: ${warning}\n`);
   }
-  return { path, name: info.name, manifest };
+  return { path, name: info.name, manifest, sha256 };
 }
 
 /** Puts a checked live patch into force. What fails is taken back, or told with the next command to type. */
-export async function load(context: Context, { path, name, manifest }: Loadable): Promise<LoadEnd> {
+export async function load(
+  context: Context,
+  { path, name, manifest, sha256 }: Loadable,
+  askedBy: AskedBy = "hand",
+): Promise<LoadEnd> {
   const { system, policy } = context;
   const before = readPatches(system).flatMap((patch) => (patch.state === "active" ? [patch.name] : []));
+  await arm(context, { name, sha256 }, askedBy);
   await insertRecorded(context, { path, name, manifest });
   noteLoaded(system, { name, path: system.realPath(path) });
   if (isUnverified(system, policy, name)) {
@@ -123,29 +144,37 @@ function checkFree(system: System, name: string): void {
   }
 }
 
-async function readOwnManifest(
-  system: System,
-  path: string,
-  info: ModuleInfo,
-  sizeBytes: number,
-): Promise<Manifest | null> {
-  const manifest = await readManifestBeside(system, path);
-  if (manifest !== null) {
-    const found = {
-      info,
-      sizeBytes,
-      sha256: await sha256OfFile(system, path),
-      buildId: kernelBuildId(system),
-    };
-    checkManifest(manifest, found, path);
+/**
+ * Arms the crash guard. Where that cannot be, someone who asks by hand is told and goes on; the boot does not, for
+ * nobody would be there to end a loop of crashes.
+ */
+async function arm(
+  { system, policy, dialect }: Context,
+  patch: { readonly name: string; readonly sha256: string },
+  askedBy: AskedBy,
+): Promise<void> {
+  try {
+    await armGuard(system, patch, askedBy === "hand");
+  } catch (cause) {
+    if (!(cause instanceof SystemError || cause instanceof MissingProgramError)) {
+      throw cause;
+    }
+    const message = t`the crash guard cannot be armed: ${cause.message}`;
+    if (askedBy === "boot" && policy.livepatchKernel !== "always") {
+      throw new RefusedError(
+        t`cannot load ${patch.name}: ${message}`,
+        t`see whether /var/lib can be written to; or load it by hand with: kgr load`,
+        { cause },
+      );
+    }
+    system.print("err", `${dialect.program}: ${patch.name}: ${message}\n`);
   }
-  return manifest;
 }
 
 /** Records, then loads; a record of what is not loaded is taken back. */
 async function insertRecorded(
   { system, policy }: Context,
-  { path, name, manifest }: Loadable,
+  { path, name, manifest }: Omit<Loadable, "sha256">,
 ): Promise<void> {
   if (manifest !== null) {
     writeRecord(system, manifest);
@@ -155,6 +184,7 @@ async function insertRecorded(
   } catch (error) {
     if (!isLoaded(system, name)) {
       removeRecord(system, name);
+      await disarmGuardOf(system, name);
     }
     throw error;
   }
@@ -172,4 +202,5 @@ async function takeOut(context: Context, name: string): Promise<void> {
 async function removeLoaded({ system, policy }: Context, name: string): Promise<void> {
   await removeModule(system, name, policy.busyTimeoutMs);
   removeRecord(system, name);
+  await disarmGuardOf(system, name);
 }

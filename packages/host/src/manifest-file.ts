@@ -16,7 +16,11 @@ const limitBytes = 4 << 20;
 
 /** The manifest beside a module; null where there is none. @throws BadInputError, SystemError */
 export async function readManifestBeside(system: System, modulePath: string): Promise<Manifest | null> {
-  const path = modulePath.replace(/\.ko$/, ".json");
+  return readManifest(system, modulePath.replace(/\.ko$/, ".json"));
+}
+
+/** The manifest in a file; null where there is no such file. @throws BadInputError, SystemError */
+export async function readManifest(system: System, path: string): Promise<Manifest | null> {
   let bytes: Uint8Array;
   try {
     bytes = system.readBytes(path, limitBytes);
@@ -88,6 +92,17 @@ export interface Found {
 
 /** Checks that a manifest belongs to this very module and this very kernel. @throws BadInputError, OtherKernelError */
 export function checkManifest(manifest: Manifest, found: Found, path: string): void {
+  checkBelongs(manifest, found, path);
+  if (found.buildId !== null && found.buildId !== manifest.kernel.buildId) {
+    throw new OtherKernelError(
+      t`cannot load ${path}: the running kernel's build id is ${found.buildId}, wanted ${manifest.kernel.buildId}`,
+      t`build it for the running kernel; this one is for package version ${manifest.kernel.packageVersion}`,
+    );
+  }
+}
+
+/** Checks that a manifest belongs to this very module. @throws BadInputError */
+export function checkBelongs(manifest: Manifest, found: Omit<Found, "buildId">, path: string): void {
   const pairs: readonly (readonly [string, string | number, string | number])[] = [
     ["name", manifest.name, found.info.name],
     [t`kernel release`, manifest.kernel.release, found.info.release],
@@ -101,11 +116,5 @@ export function checkManifest(manifest: Manifest, found: Found, path: string): v
         t`take the NAME.json that was made together with NAME.ko`,
       );
     }
-  }
-  if (found.buildId !== null && found.buildId !== manifest.kernel.buildId) {
-    throw new OtherKernelError(
-      t`cannot load ${path}: the running kernel's build id is ${found.buildId}, wanted ${manifest.kernel.buildId}`,
-      t`build it for the running kernel; this one is for package version ${manifest.kernel.packageVersion}`,
-    );
   }
 }

@@ -24,6 +24,8 @@ export interface Policy {
    * loads it even then.
    */
   readonly livepatchKernel: "auto" | "always" | "never";
+  /** How long the machine must stay up after a patch was put into force, until that patch counts as good. */
+  readonly crashGuardMs: number;
 }
 
 /** What is in force where nothing is configured. */
@@ -40,4 +42,6 @@ export const defaultPolicy: Policy = {
   nudge: true,
   busyTimeoutMs: 10_000,
   livepatchKernel: "auto",
+  // A patch that fails does so when its functions are first called, most of them within the first minute.
+  crashGuardMs: 60_000,
 };

@@ -21,7 +21,7 @@ export function findProgram(system: System, name: string): readonly string[] {
   if (busybox !== undefined) {
     return [busybox, name];
   }
-  const hint = name === "sha256sum" ? t`install coreutils` : t`install kmod`;
+  const hint = ["sha256sum", "sync"].includes(name) ? t`install coreutils` : t`install kmod`;
   throw new MissingProgramError(t`cannot find ${name}: it is in none of ${folders.join(", ")}`, hint);
 }
 

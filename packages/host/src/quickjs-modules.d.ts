@@ -29,10 +29,10 @@ declare module "qjs:os" {
   export const SIGTERM: number;
   export const SIGPIPE: number;
   export const WNOHANG: number;
-  export function open(path: string, flags: number): number;
+  export function open(path: string, flags: number, mode?: number): number;
   export function close(fd: number): number;
   export function read(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
-  export function write(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
+  export function write(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
   export function isatty(fd: number): boolean;
   export function ttyGetWinSize(fd: number): [columns: number, rows: number] | null;
   export function remove(path: string): number;

@@ -30,6 +30,8 @@ export function quickjsSystem(): System {
     readDirectory,
     writeFile,
     replaceFile,
+    writeThrough,
+    rename: (from, to) => expect(n`rename`, from, os.rename(from, to)),
     makeDirectory: (path) => expect(n`make directory`, path, os.mkdir(path, 0o755), "EEXIST"),
     removeFile: (path) => expect(n`remove`, path, os.remove(path), "ENOENT"),
     removeDirectory: (path) => expect(n`remove`, path, os.remove(path)),
@@ -165,7 +167,7 @@ function writeFile(path: string, text: string): void {
   }
 }
 
-/** QuickJS has no fsync; what kgr keeps lies in /run, in memory, where there is nothing to flush. */
+/** For /run, in memory, where there is nothing to flush; what is to survive a power cut is in durable.ts. */
 function replaceFile(path: string, text: string): void {
   const temporary = `${path}.${os.getpid()}.tmp`;
   const error: { errno?: number } = {};
@@ -181,6 +183,23 @@ function replaceFile(path: string, text: string): void {
     throw new SystemError(n`write`, path, "EIO", t`see whether the file system is full with: df -h /run`);
   }
   expect(n`rename`, path, os.rename(temporary, path));
+}
+
+/** QuickJS has no fsync, but open(2) has O_SYNC: each write is on the disk before it returns. */
+function writeThrough(path: string, bytes: Uint8Array): void {
+  const O_CREAT = 0x40;
+  const O_TRUNC = 0x200;
+  const O_SYNC = 0x10_1000;
+  const flags = os.O_WRONLY | O_CREAT | O_TRUNC | O_SYNC;
+  const fd = expect(n`write`, path, os.open(path, flags, 0o644));
+  try {
+    for (let at = 0; at < bytes.length;) {
+      const count = os.write(fd, bytes.buffer, bytes.byteOffset + at, bytes.length - at);
+      at += errorName(-count) === "EINTR" ? 0 : expect(n`write`, path, count);
+    }
+  } finally {
+    os.close(fd);
+  }
 }
 
 async function run(program: readonly string[], timeoutMs: number): Promise<RunResult> {

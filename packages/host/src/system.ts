@@ -23,6 +23,10 @@ export interface System {
   writeFile(path: string, text: string): void;
   /** Makes or replaces a file; nobody ever sees a part of it. @throws SystemError */
   replaceFile(path: string, text: string): void;
+  /** Makes or overwrites a file; its content has reached the disk when this returns. @throws SystemError */
+  writeThrough(path: string, bytes: Uint8Array): void;
+  /** Gives a file another name, in place of what had that name. @throws SystemError */
+  rename(from: string, to: string): void;
   /** Makes one directory, or leaves it where it exists. @throws SystemError */
   makeDirectory(path: string): void;
   /** Removes a file, or does nothing where there is none. @throws SystemError */

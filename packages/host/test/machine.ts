@@ -188,6 +188,9 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
       attempt("write", file, () => writeFileSync(`${root}${file}.tmp`, text));
       attempt("rename", file, () => renameSync(`${root}${file}.tmp`, root + file));
     },
+    writeThrough: (file, bytes) =>
+      attempt("write", file, () => writeFileSync(root + file, bytes, { flush: true })),
+    rename: (from, to) => attempt("rename", from, () => renameSync(root + from, root + to)),
     makeDirectory: (file) =>
       attempt("make directory", file, () => mkdirSync(root + file, { recursive: true })),
     removeFile: (file) => attempt("remove", file, () => rmSync(root + file, { force: true })),

@@ -3,7 +3,6 @@ import { type Command, type Context, printJson, printLines } from "../command.ts
 import { kernelRelease } from "../kernel-identity.ts";
 import { n } from "../language.ts";
 import { patchInTransition } from "../livepatch.ts";
-import type { System } from "../system.ts";
 import { countBlocking } from "../blocking-threads.ts";
 
 export const statusCommand: Command = {
@@ -11,19 +10,20 @@ export const statusCommand: Command = {
   operand: null,
   options: [],
   brief: n`say whether a live patch is in transition: ready or in_progress`,
-  details: n`With -v and in_progress it adds which patch, which way, and how many tasks\nare left.`,
-  // oxlint-disable-next-line typescript/require-await -- commands share one shape
-  async run({ system, invocation }: Context): Promise<number> {
+  details: n`With -v it adds what is loaded at boot and whether the crash guard is armed,\nand with in_progress which patch, which way, and how many tasks are left.`,
+  async run(context: Context): Promise<number> {
+    const { system, invocation } = context;
     const wanted = invocation.json || invocation.verbosity > 0;
     if (!wanted) {
       printLines(system, [patchInTransition(system) === null ? "ready" : "in_progress"]);
       return 0;
     }
-    const report = readStatus(system);
+    const report = await readStatus(context);
     if (invocation.json) {
       printJson(system, report);
       return 0;
     }
+    const { bootLines } = await import("../boot-state.ts");
     const { transition } = report;
     const details =
       transition === undefined
@@ -33,20 +33,23 @@ export const statusCommand: Command = {
             `    direction: ${transition.direction}`,
             `    tasks left: ${transition.tasksLeft ?? "(only root can see)"}`,
           ];
-    printLines(system, [report.state, ...details]);
+    printLines(system, [report.state, ...details, ...bootLines(system, report.boot)]);
     return 0;
   },
 };
 
-function readStatus(system: System): StatusReport {
+async function readStatus({ system, policy }: Context): Promise<StatusReport> {
   const patch = patchInTransition(system);
   const release = kernelRelease(system);
+  // Read from the binary only where it is asked for: `kgr status` alone is not to pay for it.
+  const { readBootState } = await import("../boot-state.ts");
+  const boot = await readBootState(system, policy);
   if (patch === null) {
-    return { state: "ready", release };
+    return { state: "ready", release, boot };
   }
   const direction = patch.state === "applying" ? "apply" : "revert";
   const tasksLeft = countBlocking(system, patch);
-  return { state: "in_progress", release, transition: { patch: patch.name, direction, tasksLeft } };
+  return { state: "in_progress", release, transition: { patch: patch.name, direction, tasksLeft }, boot };
 }
 
 export const checkCommand: Command = {
@@ -55,11 +58,11 @@ export const checkCommand: Command = {
   options: [],
   brief: n`exit with 0 when ready, with 1 when in progress, for scripts`,
   details: n`Prints nothing, unless asked by --json.`,
-  // oxlint-disable-next-line typescript/require-await -- commands share one shape
-  async run({ system, invocation }: Context): Promise<number> {
+  async run(context: Context): Promise<number> {
+    const { system, invocation } = context;
     const inProgress = patchInTransition(system) !== null;
     if (invocation.json) {
-      printJson(system, readStatus(system));
+      printJson(system, await readStatus(context));
     }
     return inProgress ? 1 : 0;
   },

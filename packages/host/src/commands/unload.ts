@@ -8,6 +8,7 @@ import {
 } from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { RefusedError } from "../errors.ts";
+import { disarmGuardOf } from "../guard.ts";
 import { n, t } from "../language.ts";
 import { readPatch } from "../livepatch.ts";
 import { removeRecord } from "../manifest-file.ts";
@@ -42,6 +43,7 @@ export const unloadCommand: Command = {
     // 2. The module out of the kernel, then what was noted of it.
     await removeModule(system, patch.name, policy.busyTimeoutMs);
     removeRecord(system, patch.name);
+    await disarmGuardOf(system, patch.name);
     return conclude(context, "unload", patch.name, waitedMs, "unloaded");
   },
 };

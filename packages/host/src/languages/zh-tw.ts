@@ -344,8 +344,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
     "說明是否有即時修補程式在轉換中：ready 或 in_progress",
   ],
   [
-    "With -v and in_progress it adds which patch, which way, and how many tasks\nare left.",
-    "加上 -v 且為 in_progress 時，另說明是哪個修補程式、方向，\n以及剩餘多少任務。",
+    "With -v it adds what is loaded at boot and whether the crash guard is armed,\nand with in_progress which patch, which way, and how many tasks are left.",
+    "加上 -v 時也說明開機時載入什麼、當機防護是否啟用；in_progress 時再加上是哪個\n修補、往哪個方向、剩下多少任務。",
   ],
   [
     "exit with 0 when ready, with 1 when in progress, for scripts",
@@ -397,4 +397,80 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["see whether the file system is full with: df -h /run", "查看檔案系統是否已滿請輸入：df -h /run"],
   ["see whether its device is full", "請查看其裝置是否已滿"],
   ["the standard output", "標準輸出"],
+  ["flush", "寫入"],
+  ["the crash guard cannot be armed: {0}", "無法啟用當機防護：{0}"],
+  [
+    "see whether /var/lib can be written to; or load it by hand with: kgr load",
+    "請檢查 /var/lib 是否可寫入；或手動載入：kgr load",
+  ],
+  ["cannot install {0}: it has no manifest beside it", "無法安裝 {0}：旁邊沒有它的資訊清單"],
+  [
+    "cannot install {0}: kernel {1} is not installed, there is no {2}",
+    "無法安裝 {0}：核心 {1} 沒有安裝，{2} 不存在",
+  ],
+  [
+    "install that kernel first, or load the live patch with: kgr load {0}",
+    "請先安裝該核心，或載入即時修補：kgr load {0}",
+  ],
+  [
+    "load the installed live patch, as systemd and the initramfs do",
+    "載入已安裝的即時修補，systemd 與 initramfs 所執行",
+  ],
+  [
+    "Does nothing where the kernel command line says kgr=off, the policy says\nLIVEPATCH_KERNEL=never, no patch is installed for the running kernel, or it is\nin force already. Refuses a patch with which the machine has gone down before.\n--early, in the initramfs: only a patch with which it has stayed up before.\n--confirm waits until the machine has stayed up long enough. --shutdown notes\nthat it goes down in order.",
+    "核心命令列有 kgr=off、政策為 LIVEPATCH_KERNEL=never、執行中的核心沒有安裝修補，\n或它已生效時，什麼也不做。拒絕曾使機器停擺的修補。--early 用於 initramfs：\n只載入曾使機器穩定運作的修補。--confirm 等到機器運作夠久。\n--shutdown 記下機器依正常程序關機。",
+  ],
+  [
+    "cannot run boot: found --{0} and --{1}, wanted one of them",
+    "無法執行 boot：同時有 --{0} 與 --{1}，只能有其一",
+  ],
+  ["type: kgr boot --help", "請輸入：kgr boot --help"],
+  ["{0}: in force already", "{0}：已經生效"],
+  ["{0}: not known to be good yet, left to the running system", "{0}：尚未確認良好，留待系統啟動後載入"],
+  ["{0}: ready after {1} s", "{0}：{1} 秒後就緒"],
+  [
+    "did not load {0}: the machine went down during or soon after its insertion of {1}",
+    "未載入 {0}：機器在 {1} 載入它時或不久後停擺",
+  ],
+  [
+    "load it by hand with: kgr load {0}; or install a newer one; see kgr(1), BOOT",
+    "請手動載入：kgr load {0}；或安裝更新的修補；見 kgr(1) 的 BOOT",
+  ],
+  ["nothing is loaded: kgr=off stands on the kernel command line", "未載入任何修補：核心命令列有 kgr=off"],
+  [
+    "nothing is loaded: LIVEPATCH_KERNEL=never stands in /etc/kgr/kgr.conf",
+    "未載入任何修補：/etc/kgr/kgr.conf 中為 LIVEPATCH_KERNEL=never",
+  ],
+  ["no live patch is installed for {0}", "沒有為 {0} 安裝即時修補"],
+  ["no insertion to confirm", "沒有待確認的載入"],
+  ["{0}: counts as good", "{0}：視為良好"],
+  [
+    "cannot go on waiting: interrupted; the crash guard stays armed",
+    "無法繼續等待：已中斷；當機防護維持啟用",
+  ],
+  ["type again: kgr boot --confirm", "請再輸入：kgr boot --confirm"],
+  ["{0}: the machine goes down in order", "{0}：機器依正常程序關機"],
+  ["have a live patch loaded at each boot", "讓即時修補在每次開機時載入"],
+  [
+    "Copies FILE.ko and its manifest FILE.json to where packages put live patches,\nunder the kernel release that it is for. It is in force from the next boot of\nthat kernel on; kgr load puts it into force now.",
+    "將 FILE.ko 與其資訊清單 FILE.json 複製到套件放置即時修補之處，歸於所屬核心版本\n之下。自該核心下次開機起生效；kgr load 使它立即生效。",
+  ],
+  ["would be installed for {0}", "將為 {0} 安裝"],
+  [
+    "installed for {0}, in force from its next boot on; now: kgr load {1}",
+    "已為 {0} 安裝，自其下次開機起生效；立即生效：kgr load {1}",
+  ],
+  ["have a live patch no longer loaded at boot", "讓即時修補不再於開機時載入"],
+  [
+    "Removes what kgr install copied for the running kernel. A patch in force stays\nin force until the next boot; kgr disable ends that now.",
+    "移除 kgr install 為執行中的核心複製的檔案。已生效的修補在下次開機前持續生效；\nkgr disable 可立即結束。",
+  ],
+  ["cannot uninstall {0}: it is not installed for kernel {1}", "無法解除安裝 {0}：核心 {1} 沒有安裝它"],
+  ["see what is with: kgr -v status", "查看已安裝的修補：kgr -v status"],
+  ["would be uninstalled", "將解除安裝"],
+  ["uninstalled", "已解除安裝"],
+  [
+    "{0}: in force until the next boot; end that now with: kgr disable {1}",
+    "{0}：在下次開機前持續生效；立即結束：kgr disable {1}",
+  ],
 ]);

@@ -1,0 +1,51 @@
+/** What happens at the next boot, for `kgr status`. */
+import type { InsertionReport, StatusReport } from "@kgraft/contract";
+import { type HeldPatch, planBoot } from "./boot-plan.ts";
+import { type Insertion, insertionTime, readGuard } from "./guard.ts";
+import { kernelRelease } from "./kernel-identity.ts";
+import type { Policy } from "./policy.ts";
+import { storeFolder } from "./store.ts";
+import type { System } from "./system.ts";
+
+type BootState = StatusReport["boot"];
+
+/** The state of boot as it is now. */
+export async function readBootState(system: System, policy: Policy): Promise<BootState> {
+  const plan = await planBoot(system, policy);
+  const { armed } = readGuard(system);
+  return {
+    plan: plan.kind,
+    patch: plan.kind === "load" ? plan.patch.name : null,
+    held: plan.kind === "load" || plan.kind === "held" ? plan.held.map(heldReport) : [],
+    armed: armed === null ? null : insertionReport(armed),
+  };
+}
+
+function heldReport({ patch, wentDown }: HeldPatch): InsertionReport {
+  return { patch: patch.name, at: insertionTime(wentDown) };
+}
+
+function insertionReport(insertion: Insertion): InsertionReport {
+  return { patch: insertion.name, at: insertionTime(insertion) };
+}
+
+/** Lines for `kgr -v status`; none where nothing is installed and nothing was said about it. */
+export function bootLines(system: System, { plan, patch, held, armed }: BootState): readonly string[] {
+  const texts: Readonly<Record<BootState["plan"], string | null>> = {
+    load: patch,
+    off: "(nothing: kgr=off stands on the kernel command line)",
+    never: "(nothing: LIVEPATCH_KERNEL=never)",
+    held: "(nothing: see below)",
+    none: null,
+  };
+  const folder = storeFolder(kernelRelease(system));
+  return [
+    ...(texts[plan] === null ? [] : [`    at boot: ${texts[plan]}`]),
+    ...held.map(
+      ({ patch: name, at }) =>
+        `    not at boot: ${name}, the machine went down during or soon after its insertion of ${at}; ` +
+        `lift that with: kgr load ${folder}/${name}.ko`,
+    ),
+    ...(armed === null ? [] : [`    crash guard: armed for ${armed.patch} since ${armed.at}`]),
+  ];
+}
