@@ -9,6 +9,7 @@ import { mkdir, mkdtemp, open, rename, rm, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import path from "node:path";
 import { build } from "esbuild";
+import packageJson from "../package.json" with { type: "json" };
 import { exists, linkScript, prepareQuickJs } from "./quickjs.ts";
 import type { Work } from "./source-package.ts";
 
@@ -17,6 +18,12 @@ export { machineRequirements, type Requirement } from "./requirements.ts";
 export { type SourcePackage, unpackSource, type Work } from "./source-package.ts";
 
 const room = path.resolve(import.meta.dirname, "..");
+
+/** What a patched machine gets besides the binary: a folder with files as they lie there, and the version of it all. */
+export const hostTool: { readonly tree: string; readonly version: string } = {
+  tree: path.join(room, "etc"),
+  version: packageJson.version,
+};
 
 /**
  * Builds `kgr`, or answers the one in the cache where nothing changed.

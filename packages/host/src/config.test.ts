@@ -54,8 +54,8 @@ describe("parseConfig() keeps the default where it finds", () => {
   });
 });
 
-describe("the default file etc/kgr.conf", () => {
-  const text = readFileSync(new URL("../etc/kgr.conf", import.meta.url), "utf8");
+describe("the default file etc/kgr/kgr.conf", () => {
+  const text = readFileSync(new URL("../etc/etc/kgr/kgr.conf", import.meta.url), "utf8");
 
   test("changes nothing", () => {
     expect(parseConfig(text)).toMatchObject({ policy: defaultPolicy, problems: [] });

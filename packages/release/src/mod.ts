@@ -4,10 +4,23 @@
  *
  * @module
  */
-export { BadPackageInput } from "./package/errors.ts";
+export { type ChangelogEntry, parseChangelog } from "./package/changelog.ts";
+export { type PackageFile, type PackageFormat, packageFormats } from "./package/description.ts";
+export { BadPackageInput, PackageToolFailed, PackageToolMissing } from "./package/errors.ts";
+export { type HostToolRequest, makeHostTool } from "./package/host-tool.ts";
+export {
+  type BuiltPackage,
+  type LivePatchPackageRequest,
+  makePackage,
+  type PackageRequest,
+} from "./package/live-patch.ts";
+export { makeMetapackage, type MetapackageRequest } from "./package/metapackage.ts";
 export {
   debVersion,
+  flavourOf,
   type PatchVersion,
   patchPackageNames,
   type PatchPackageNames,
 } from "./package/naming.ts";
+export { readPackageChangelog } from "./package/previous.ts";
+export { checkRequirements, type PackageRequirement } from "./package/requirements.ts";

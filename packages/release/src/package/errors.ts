@@ -12,3 +12,13 @@ abstract class PackageError extends Error {
 export class BadPackageInput extends PackageError {
   override readonly name = "BadPackageInput";
 }
+
+/** A tool of a package manager is not installed. */
+export class PackageToolMissing extends PackageError {
+  override readonly name = "PackageToolMissing";
+}
+
+/** A tool of a package manager did not do its work. */
+export class PackageToolFailed extends PackageError {
+  override readonly name = "PackageToolFailed";
+}

@@ -40,3 +40,28 @@ export function patchPackageNames(release: string): PatchPackageNames {
 export function debVersion({ counter, rebuild }: PatchVersion): string {
   return `${counter}-${rebuild}`;
 }
+
+/**
+ * The kind of kernel that a release is of, which its metapackages are named after: `cloud-amd64` of
+ * 6.1.0-55-cloud-amd64, `amd64` of 6.12.48+deb13-amd64, `default` of 3.12.32-25-default. @throws BadPackageInput
+ */
+export function flavourOf(release: string): string {
+  const flavour = /^\d+(?:\.\d+)*[^-]*(?:-\d[^-]*)*-([A-Za-z][A-Za-z0-9_-]*)$/.exec(release)?.[1];
+  if (flavour === undefined) {
+    throw new BadPackageInput(
+      `cannot name a metapackage for kernel ${release}: found no flavour at its end, wanted one such as cloud-amd64`,
+      "a kernel without flavours needs no metapackage: install the live patch's package itself",
+    );
+  }
+  return flavour;
+}
+
+/**
+ * What an rpm of a kernel provides, as a live patch requires it. SUSE's kernel of 3.12.32-25-default is the package
+ * kernel-default, version 3.12.32-25; Fedora's and its relatives' provide `kernel-uname-r` with the whole release, which
+ * has one `-`, as versions in rpm must.
+ */
+export function rpmKernel(release: string): string {
+  const [, version, flavour] = /^([^-]+-[^-]+)-(.+)$/.exec(release) ?? [];
+  return version === undefined ? `kernel-uname-r = ${release}` : `kernel-${flavour} = ${version}`;
+}

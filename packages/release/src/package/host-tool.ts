@@ -1,0 +1,213 @@
+/**
+ * The package `kgr`: the tool on the patched machine with its units, hooks, completions, manual pages and settings.
+ * What lies in the host room's `etc/` is laid out as on the machine and is packaged as it lies.
+ */
+import { readdir, readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { gzipSync } from "node:zlib";
+import type {
+  PackageDescription,
+  PackagedFile,
+  PackageFile,
+  PackageFormat,
+  Scriptlets,
+} from "./description.ts";
+import type { PackageRequest } from "./live-patch.ts";
+import { runTool, type Work } from "./run.ts";
+import { writePackages } from "./write.ts";
+
+export interface HostToolRequest extends PackageRequest {
+  /** The static binary. */
+  readonly binary: string;
+  /** A folder with files as they lie on the machine. */
+  readonly tree: string;
+  /** Manual pages by where they go, such as `man1/kgr.1` or `zh_TW/man1/kgr.1`. */
+  readonly manualPages: Readonly<Record<string, string>>;
+  readonly version: string;
+  readonly revision: string;
+  readonly architecture: "amd64" | "ppc64el";
+}
+
+/** Where each shell looks, by format where they differ. */
+const completions: readonly {
+  readonly shell: string;
+  readonly path: string;
+  readonly only?: PackageFormat;
+}[] = [
+  { shell: "bash", path: "/usr/share/bash-completion/completions/kgr" },
+  { shell: "fish", path: "/usr/share/fish/vendor_completions.d/kgr.fish" },
+  { shell: "zsh", path: "/usr/share/zsh/vendor-completions/_kgr", only: "deb" },
+  { shell: "zsh", path: "/usr/share/zsh/site-functions/_kgr", only: "rpm" },
+];
+
+/** What only one of the formats has a use for. */
+const debOnly = /^\/(?:etc\/apt|etc\/initramfs-tools|usr\/share\/initramfs-tools)\//;
+const unitFolder = "/usr/lib/systemd/system/";
+
+/** @throws as makePackage */
+export async function makeHostTool(request: HostToolRequest, work: Work): Promise<readonly PackageFile[]> {
+  const tree = await filesBelow(request.tree);
+  const files: readonly PackagedFile[] = [
+    { path: "/usr/sbin/kgr", source: request.binary, mode: 0o755 },
+    ...tree,
+    ...(await completionFiles(request.binary, work)),
+    ...(await Promise.all(Object.entries(request.manualPages).map(manualPage))),
+  ];
+  const units = await enabledUnits(tree);
+  return writePackages(describe(request, files, units), request, work);
+}
+
+function describe(
+  request: HostToolRequest,
+  files: readonly PackagedFile[],
+  units: readonly string[],
+): PackageDescription {
+  const { version, revision, maintainer, dateSeconds } = request;
+  return {
+    names: { deb: "kgr", rpm: "kgr" },
+    version,
+    revision,
+    architecture: request.architecture,
+    section: "admin",
+    summary: "live patches of the running kernel",
+    description: [
+      "kgr shows, loads, watches and takes back the live patches of the running Linux kernel: replacement functions that take effect without a restart. It speaks the words of SUSE's kGraft.",
+      "The packages of live patches use it to put themselves into force, and its units do so when the machine starts.",
+    ],
+    deb: { Depends: "kmod", Enhances: "systemd" },
+    rpm: [["Requires", "kmod"]],
+    files,
+    links: [
+      { path: "/usr/sbin/klp", target: "kgr" },
+      { path: "/usr/share/man/man1/klp.1.gz", target: "kgr.1.gz" },
+    ],
+    folders: ["/etc/kgr", "/usr/libexec/kgr"],
+    scriptlets: unitScriptlets(units),
+    changelog: [
+      {
+        version: `${version}-${revision}`,
+        changes: [`kgr ${version}`],
+        maintainer,
+        dateSeconds,
+        isSecurity: false,
+      },
+    ],
+    copyright,
+    license: "GPL-2.0-or-later AND MIT",
+    maintainer,
+    dateSeconds,
+  };
+}
+
+const copyright = `kgr, the tool for the live patches of the running Linux kernel, with the QuickJS runtime in it.
+
+Copyright: 2026 the authors of kgraft; QuickJS: 2017-2025 Fabrice Bellard and Charlie Gordon.
+License: GPL-2.0-or-later; QuickJS: MIT.
+
+On Debian systems the text of the GNU General Public License, version 2, is in /usr/share/common-licenses/GPL-2.
+
+QuickJS:
+
+Permission is hereby granted, free of charge, to any person obtaining a copy of this software and associated
+documentation files (the "Software"), to deal in the Software without restriction, including without limitation the
+rights to use, copy, modify, merge, publish, distribute, sublicense, and/or sell copies of the Software, and to permit
+persons to whom the Software is furnished to do so, subject to the following conditions:
+
+The above copyright notice and this permission notice shall be included in all copies or substantial portions of the
+Software.
+
+THE SOFTWARE IS PROVIDED "AS IS", WITHOUT WARRANTY OF ANY KIND, EXPRESS OR IMPLIED, INCLUDING BUT NOT LIMITED TO THE
+WARRANTIES OF MERCHANTABILITY, FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE AUTHORS OR
+COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR
+OTHERWISE, ARISING FROM, OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE SOFTWARE.
+`;
+
+async function filesBelow(folder: string, path = ""): Promise<readonly PackagedFile[]> {
+  const entries = await readdir(join(folder, path), { withFileTypes: true });
+  const found = entries
+    .toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    .map(async (entry): Promise<readonly PackagedFile[]> => {
+      const at = `${path}/${entry.name}`;
+      if (entry.isDirectory()) return filesBelow(folder, at);
+      const source = join(folder, at);
+      const mode = ((await stat(source)).mode & 0o111) === 0 ? 0o644 : 0o755;
+      return [{ path: at, source, mode, ...(debOnly.test(at) && { only: "deb" as const }) }];
+    });
+  return (await Promise.all(found)).flat();
+}
+
+/** The tool itself knows what it completes. */
+async function completionFiles(binary: string, work: Work): Promise<readonly PackagedFile[]> {
+  const files: PackagedFile[] = [];
+  for (const { shell, path, only } of completions) {
+    const text = await runTool(binary, ["completion", shell], work);
+    files.push({ path, source: Buffer.from(`${text}\n`), ...(only && { only }) });
+  }
+  return files;
+}
+
+async function manualPage([place, source]: readonly [string, string]): Promise<PackagedFile> {
+  const text = gzipSync(await readFile(source), { level: 9 });
+  return { path: `/usr/share/man/${place}.gz`, source: text };
+}
+
+/** Units that say by what they are started. */
+async function enabledUnits(files: readonly PackagedFile[]): Promise<readonly string[]> {
+  const units = files.filter(({ path }) => path.startsWith(unitFolder));
+  const texts = await Promise.all(
+    units.map(async ({ path, source }) => ({ path, text: await readFile(source as string, "utf8") })),
+  );
+  return texts
+    .filter(({ text }) => /^\[Install\]$/m.test(text))
+    .map(({ path }) => path.slice(unitFolder.length));
+}
+
+/**
+ * Enables the units as the distribution has it done: by deb-systemd-helper, which also remembers what an
+ * administrator has disabled, and by the presets of rpm's distributions. Timers and paths start at once; a service of
+ * the boot runs at the next one.
+ */
+function unitScriptlets(units: readonly string[]): Readonly<Record<PackageFormat, Scriptlets>> {
+  if (units.length === 0) return { deb: {}, rpm: {} };
+  const all = units.join(" ");
+  const started = units.filter((unit) => /\.(?:timer|path|socket)$/.test(unit)).join(" ");
+  const running = "[ -d /run/systemd/system ]";
+  const start = started === "" ? "" : `  if ${running}; then systemctl start ${started} || :; fi\n`;
+  const reload = `if ${running}; then systemctl daemon-reload || :; fi`;
+  return {
+    deb: {
+      afterInstall: `if [ "$1" = configure ] || [ "$1" = abort-upgrade ] || [ "$1" = abort-remove ]; then
+  for unit in ${all}; do
+    deb-systemd-helper unmask "$unit" >/dev/null || :
+    if deb-systemd-helper --quiet was-enabled "$unit"; then
+      deb-systemd-helper enable "$unit" >/dev/null || :
+    else
+      deb-systemd-helper update-state "$unit" >/dev/null || :
+    fi
+  done
+  ${reload}
+${start}fi
+`,
+      beforeRemove: `if [ "$1" = remove ] && ${running}; then
+  for unit in ${all}; do systemctl stop "$unit" || :; done
+fi
+`,
+      afterRemove: `if [ "$1" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
+  for unit in ${all}; do deb-systemd-helper purge "$unit" >/dev/null || :; done
+fi
+${reload}
+`,
+    },
+    rpm: {
+      afterInstall: `if [ "$1" = 1 ] && command -v systemctl >/dev/null; then
+  systemctl --no-reload preset ${all} || :
+${start}fi
+`,
+      beforeRemove: `if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
+  systemctl --no-reload disable --now ${all} || :
+fi
+`,
+      afterRemove: `${reload}\n`,
+    },
+  };
+}
