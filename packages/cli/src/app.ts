@@ -23,6 +23,9 @@ import { kernelCheckCommand } from "./commands/kernel-check.ts";
 import { kernelFetchCommand } from "./commands/kernel-fetch.ts";
 import { kernelListCommand } from "./commands/kernel-list.ts";
 import { labRunCommand } from "./commands/lab-run.ts";
+import { packageInitialCommand } from "./commands/package/initial.ts";
+import { packageKgrCommand } from "./commands/package/kgr.ts";
+import { packagePatchCommand } from "./commands/package/patch.ts";
 import { planCommand } from "./commands/plan.ts";
 import { errorDocument, errorLines } from "./complaint.ts";
 import type { Context } from "./context.ts";
@@ -50,6 +53,10 @@ const routes = buildRouteMap<string, Context>({
     lab: buildRouteMap({
       routes: { run: labRunCommand },
       docs: { brief: "Boot kernels in QEMU and run commands in them" },
+    }),
+    package: buildRouteMap({
+      routes: { initial: packageInitialCommand, kgr: packageKgrCommand, patch: packagePatchCommand },
+      docs: { brief: "Make packages, .deb and .rpm, of live patches and of kgr" },
     }),
     doctor: doctorCommand,
     demo: demoCommand,

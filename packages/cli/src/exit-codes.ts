@@ -13,7 +13,11 @@ export interface ExitCode {
 
 export const exitCodes: readonly ExitCode[] = [
   { code: 0, meaning: "done", errors: [] },
-  { code: 1, meaning: "failed", errors: ["CommandFailed", "DeltaInputUnfit", "DemoFailed", "GuestBusy"] },
+  {
+    code: 1,
+    meaning: "failed",
+    errors: ["CommandFailed", "DeltaInputUnfit", "DemoFailed", "GuestBusy", "PackageToolFailed"],
+  },
   { code: 2, meaning: "the change cannot become a live patch", errors: ["ChangeRefused"] },
   { code: 3, meaning: "the change makes no function do anything else", errors: ["NoFunctionalChange"] },
   { code: 64, meaning: "wrong usage", errors: ["UsageError", "BadRequest"] },
@@ -49,6 +53,7 @@ export const exitCodes: readonly ExitCode[] = [
       "KernelNotPrepared",
       "MachineUnsupported",
       "MirrorUnknown",
+      "PackageToolMissing",
       "QemuMissing",
       "RequirementsMissing",
       "RootFailed",

@@ -39,6 +39,13 @@ export function parseFix(text: string): { readonly id: string; readonly title: s
   return { id, title: at < 0 ? "" : text.slice(at + 1).trim() };
 }
 
+/** `2-1`: counter and rebuild of a live patch's package. */
+export function parseVersion(text: string): { readonly counter: number; readonly rebuild: number } {
+  const [, counter, rebuild] = /^([1-9]\d{0,5})-([1-9]\d{0,5})$/.exec(text) ?? [];
+  if (counter === undefined) throw new Error("wanted a version such as 2-1: counter and rebuild");
+  return { counter: Number(counter), rebuild: Number(rebuild) };
+}
+
 export function parsePath(text: string): string {
   if (text === "") throw new Error("wanted a path");
   return resolve(text);

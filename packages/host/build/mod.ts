@@ -19,9 +19,16 @@ export { type SourcePackage, unpackSource, type Work } from "./source-package.ts
 
 const room = path.resolve(import.meta.dirname, "..");
 
-/** What a patched machine gets besides the binary: a folder with files as they lie there, and the version of it all. */
-export const hostTool: { readonly tree: string; readonly version: string } = {
+/** What a patched machine gets besides the binary. */
+export const hostTool: {
+  /** A folder with files as they lie there. */
+  readonly tree: string;
+  /** Its manual pages, by where they go below /usr/share/man. */
+  readonly manualPages: Readonly<Record<string, string>>;
+  readonly version: string;
+} = {
   tree: path.join(room, "etc"),
+  manualPages: { "man1/kgr.1": path.resolve(room, "../../man/kgr.1") },
   version: packageJson.version,
 };
 

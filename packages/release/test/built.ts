@@ -1,5 +1,4 @@
 /** What the tests package: live patches that are there without a source change, and the tool itself. */
-import { join, resolve } from "node:path";
 import { build, buildInitial, type LivePatch } from "@kgraft/build";
 import type { ManifestFix } from "@kgraft/contract";
 import { buildKgr, hostTool } from "@kgraft/host/build";
@@ -12,7 +11,6 @@ export const signal: AbortSignal = new AbortController().signal;
 /** Wed, 1 Jan 2025: what the packages of the tests are dated by. */
 export const dateSeconds = 1_735_689_600;
 export const maintainer = "Live patches <live-patches@kgraft.example>";
-export const project: string = resolve(import.meta.dirname, "../../..");
 
 /** Debian's stock kernel that the guests run. */
 export async function testKernel(): Promise<KernelTree> {
@@ -38,9 +36,7 @@ export async function hostToolPackages(
       maintainer,
       dateSeconds,
       binary: await buildKgr({ signal }),
-      tree: hostTool.tree,
-      manualPages: { "man1/kgr.1": join(project, "man/kgr.1") },
-      version: hostTool.version,
+      ...hostTool,
       revision: "1",
       architecture: "amd64",
       ...more,

@@ -9,14 +9,17 @@ import { parseFix, parsePath, parseText } from "../parameters.ts";
 import { buildTitles, follow } from "../stages.ts";
 import type { Style } from "../style.ts";
 
-interface Flags {
+export interface SigningFlags {
+  readonly signKey?: string;
+  readonly signCert?: string;
+  readonly signHash?: SigningHash;
+}
+
+interface Flags extends SigningFlags {
   readonly kernel: string;
   readonly output?: string;
   readonly name?: string;
   readonly fix?: readonly { readonly id: string; readonly title: string }[];
-  readonly signKey?: string;
-  readonly signCert?: string;
-  readonly signHash?: SigningHash;
   readonly json: boolean;
 }
 
@@ -52,7 +55,7 @@ async function run(this: Context, flags: Flags, ...files: string[]): Promise<voi
 }
 
 /** @throws UsageError where one of key and certificate is missing */
-function signingOf({ signKey: key, signCert: certificate, signHash: hash }: Flags): {
+export function signingOf({ signKey: key, signCert: certificate, signHash: hash }: SigningFlags): {
   signingKey?: SigningKey;
 } {
   if (key !== undefined && certificate !== undefined)
