@@ -21,8 +21,9 @@ while :; do
   cat "$job.err" >&4 3>&- 4>&- &
   err=$!
   # The command leads a session of its own, whose number the host needs to stop all of it. The parentheses keep
-  # this shell's word about a killed child out of the command's stderr.
-  (PATH=$path; exec setsid sh -c 'echo $$ >"$1.pid"; exec sh "$1"' sh "$job" </dev/null >"$job.out" 2>"$job.err" 3>&- 4>&-)
+  # this shell's word about a killed child out of the command's stderr. By their paths: for a bare name, busybox's shell
+  # takes a program of its own before one of the system's.
+  (PATH=$path; exec /bin/setsid /bin/sh -c 'echo $$ >"$1.pid"; exec /bin/sh "$1"' sh "$job" </dev/null >"$job.out" 2>"$job.err" 3>&- 4>&-)
   status=$?
   wait "$out" "$err"
   printf '\n%s %d\n' "$token" "$status" >&3

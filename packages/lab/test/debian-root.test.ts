@@ -19,9 +19,11 @@ describe("a guest that runs from a disk", () => {
   test("has its own system's programs, and takes files along", async () => {
     await using guest = await boot("none");
     const { status, stdout } = await guest.run(
-      '. /etc/os-release; echo $ID $VERSION_ID; readlink /bin/sh; dpkg-query -W -f "\\${Status}\\n" apt; /opt/deep/tool; ischroot; echo $?',
+      '. /etc/os-release; echo $ID $VERSION_ID; readlink /bin/sh; dpkg-query -W -f "\\${Status}\\n" apt; /opt/deep/tool; ischroot; echo $?; dpkg --version | head -n 1',
     );
-    expect(stdout).toBe("debian 12\ndash\ninstall ok installed\ntool\n1\n");
+    expect(stdout).toMatch(
+      /^debian 12\ndash\ninstall ok installed\ntool\n1\nDebian 'dpkg' package management program version .*\n$/,
+    );
     expect(status).toBe(0);
     await guest.run("echo kept >/root/kept");
     expect(await guest.shutdown()).toEqual({ kind: "powered-off" });
