@@ -26,6 +26,7 @@ import { labRunCommand } from "./commands/lab-run.ts";
 import { packageInitialCommand } from "./commands/package/initial.ts";
 import { packageKgrCommand } from "./commands/package/kgr.ts";
 import { packagePatchCommand } from "./commands/package/patch.ts";
+import { packagePtfCommand } from "./commands/package/ptf.ts";
 import { planCommand } from "./commands/plan.ts";
 import { errorDocument, errorLines } from "./complaint.ts";
 import type { Context } from "./context.ts";
@@ -55,7 +56,12 @@ const routes = buildRouteMap<string, Context>({
       docs: { brief: "Boot kernels in QEMU and run commands in them" },
     }),
     package: buildRouteMap({
-      routes: { initial: packageInitialCommand, kgr: packageKgrCommand, patch: packagePatchCommand },
+      routes: {
+        initial: packageInitialCommand,
+        kgr: packageKgrCommand,
+        patch: packagePatchCommand,
+        ptf: packagePtfCommand,
+      },
       docs: { brief: "Make packages, .deb and .rpm, of live patches and of kgr" },
     }),
     doctor: doctorCommand,

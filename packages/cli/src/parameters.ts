@@ -46,6 +46,20 @@ export function parseVersion(text: string): { readonly counter: number; readonly
   return { counter: Number(counter), rebuild: Number(rebuild) };
 }
 
+/** `NAME=VERSION` of a package that was made elsewhere. */
+export function parsePackage(text: string): { readonly name: string; readonly version: string } {
+  const [, name, version] = /^([A-Za-z0-9][A-Za-z0-9+._-]*)=([A-Za-z0-9][A-Za-z0-9.+~:-]*)$/.exec(text) ?? [];
+  if (name === undefined || version === undefined) throw new Error("wanted NAME=VERSION of a package");
+  return { name, version };
+}
+
+/** The number of a program temporary fix. */
+export function parsePtf(text: string): number {
+  const [, number] = /^(?:ptf-)?([1-9]\d{0,8})$/.exec(text) ?? [];
+  if (number === undefined) throw new Error("wanted a number such as 1234");
+  return Number(number);
+}
+
 export function parsePath(text: string): string {
   if (text === "") throw new Error("wanted a path");
   return resolve(text);

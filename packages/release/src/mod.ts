@@ -22,5 +22,6 @@ export {
   patchPackageNames,
   type PatchPackageNames,
 } from "./package/naming.ts";
+export { type BuiltPtf, makePtf, type OtherMember, type PtfRequest } from "./package/ptf.ts";
 export { readPackageChangelog } from "./package/previous.ts";
 export { checkRequirements, type PackageRequirement } from "./package/requirements.ts";

@@ -28,11 +28,17 @@ export interface PackageRequest {
   readonly dateSeconds: number;
 }
 
-export interface LivePatchPackageRequest extends PackageRequest {
-  /** Path of NAME.ko; its manifest NAME.json lies beside it. */
-  readonly module: string;
+/** Where a live patch stands among those of its kernel. */
+interface Numbering {
   /** Taken from the module's name, `..._COUNTER_REBUILD`, where not given. */
   readonly version?: PatchVersion;
+  /** The program temporary fix that it is of; see ptf.ts. */
+  readonly ptf?: number;
+}
+
+export interface LivePatchPackageRequest extends PackageRequest, Numbering {
+  /** Path of NAME.ko; its manifest NAME.json lies beside it. */
+  readonly module: string;
   /** What the versions before changed, newest first. */
   readonly changelog?: readonly ChangelogEntry[];
   /**
@@ -69,16 +75,16 @@ export async function describeLivePatch(
 ): Promise<{ readonly manifest: Manifest; readonly description: PackageDescription }> {
   const { manifest, manifestBytes, moduleBytes } = await readBuilt(request.module);
   const { name, kernel } = manifest;
-  const version = versionOf(manifest, request.version);
+  const { counter, revision } = versionOf(manifest, request);
   const names = patchPackageNames(kernel.release);
   const folder = `/usr/lib/modules/${kernel.release}/updates/kgraft`;
   const ofRpm = request.rpmKernel === undefined ? rpmKernel(kernel.release) : request.rpmKernel;
   const kernelOfRpm = ofRpm === null ? [] : ([["Requires", ofRpm]] as const);
-  const entry = changelogEntry(manifest, version, request);
+  const entry = changelogEntry(manifest, `${counter}-${revision}`, request);
   const description: PackageDescription = {
     names,
-    version: String(version.counter),
-    revision: String(version.rebuild),
+    version: String(counter),
+    revision,
     architecture: kernel.architecture,
     section: "kernel",
     summary: summaryOf(manifest),
@@ -168,23 +174,27 @@ function readManifest(bytes: Buffer, path: string): Manifest {
 }
 
 /** @throws BadPackageInput where the module's name does not carry the version */
-function versionOf({ name }: Manifest, given: PatchVersion | undefined): PatchVersion {
-  const [, counter, rebuild] = /_(\d{1,6})_(\d{1,6})$/.exec(name) ?? [];
-  const named = counter === undefined ? undefined : { counter: Number(counter), rebuild: Number(rebuild) };
-  const wanted = given ?? named;
-  if (wanted === undefined || wanted.counter < 1 || wanted.rebuild < 1) {
+function versionOf(
+  { name }: Manifest,
+  { version, ptf }: Numbering,
+): PatchVersion & { readonly revision: string } {
+  const suffix = ptf === undefined ? "" : `_ptf${ptf}`;
+  const [, counter, rebuild] = new RegExp(`_([1-9]\\d{0,5})_([1-9]\\d{0,5})${suffix}$`).exec(name) ?? [];
+  if (counter === undefined) {
     throw new BadPackageInput(
-      `cannot package ${name}: its name says no version, wanted one that ends in _COUNTER_REBUILD, such as kgraft_patch_2_1`,
-      "build it with: kgraft build --name kgraft_patch_2_1 ...",
+      `cannot package ${name}: its name says no version, wanted one that ends in _COUNTER_REBUILD${suffix}, such as kgraft_patch_2_1${suffix}`,
+      `build it with: kgraft build --name kgraft_patch_2_1${suffix} ...`,
     );
   }
-  if (named?.counter !== wanted.counter || named.rebuild !== wanted.rebuild) {
+  const named = { counter: Number(counter), rebuild: Number(rebuild) };
+  const wanted = version ?? named;
+  if (named.counter !== wanted.counter || named.rebuild !== wanted.rebuild) {
     throw new BadPackageInput(
       `cannot package ${name} as version ${debVersion(wanted)}: its name ends in another, wanted _${wanted.counter}_${wanted.rebuild}; the kernel holds no two modules of one name, so the version after it could not take its place`,
       `build it with: kgraft build --name kgraft_patch_${wanted.counter}_${wanted.rebuild} ...`,
     );
   }
-  return wanted;
+  return { ...named, revision: ptf === undefined ? rebuild! : `${rebuild}.ptf${ptf}` }; // matched with the counter
 }
 
 export function isInitial({ functions }: Manifest): boolean {
@@ -193,7 +203,7 @@ export function isInitial({ functions }: Manifest): boolean {
 
 function changelogEntry(
   manifest: Manifest,
-  version: PatchVersion,
+  version: string,
   { maintainer, dateSeconds, changelog = [] }: LivePatchPackageRequest,
 ): ChangelogEntry {
   const before = new Set(
@@ -206,7 +216,7 @@ function changelogEntry(
     ? `Initial live patch of ${manifest.kernel.release}; it changes nothing`
     : `Live patch of ${manifest.kernel.release}, made anew`;
   return {
-    version: debVersion(version),
+    version,
     changes: changes.length === 0 ? [otherwise] : changes,
     maintainer,
     dateSeconds,
