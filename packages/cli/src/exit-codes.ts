@@ -27,6 +27,7 @@ export const exitCodes: readonly ExitCode[] = [
     errors: [
       "BadChange",
       "BadInput",
+      "BadLifecycleData",
       "BadPackageInput",
       "CompileFailed",
       "ElfFormatError",

@@ -1,6 +1,6 @@
 /**
  * Makes docs/schema: the JSON Schemas of what `kgr --json` prints, drawn from the types in packages/contract with
- * their comments, and that of the manifest, drawn from the schema by which kgr reads it.
+ * their comments, and those of the manifest and the lifecycle data, drawn from the schemas by which they are read.
  *
  *     scripts/with-node.sh node packages/contract/build/schemas.ts
  *
@@ -10,12 +10,20 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { createGenerator } from "ts-json-schema-generator";
-import { toJSONSchema } from "zod/mini";
-import { manifestSchema } from "../src/mod.ts";
+import { toJSONSchema, type ZodMiniType } from "zod/mini";
+import { lifecyclePolicySchema, lifecycleSchema, manifestSchema } from "../src/mod.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 const types = resolve(import.meta.dirname, "../src/*.ts");
 const reports = resolve(import.meta.dirname, "../src/host-report.ts");
+
+/** Documents that are read by a schema, which is published with the comments of their type. */
+const documents: readonly { readonly file: string; readonly type: string; readonly checked: ZodMiniType }[] =
+  [
+    { file: "manifest.json", type: "Manifest", checked: manifestSchema },
+    { file: "lifecycle.json", type: "Lifecycle", checked: lifecycleSchema },
+    { file: "lifecycle-policy.json", type: "LifecyclePolicy", checked: lifecyclePolicySchema },
+  ];
 
 /** Where the schemas are published. */
 export const schemaDirectory: string = join(root, "docs/schema");
@@ -29,9 +37,12 @@ export function makeSchemas(): ReadonlyMap<string, object> {
     topRef: false,
   });
   const exported = readFileSync(reports, "utf8").matchAll(/^export interface (\w+)Report /gm);
-  const manifest = toJSONSchema(manifestSchema) as Schema;
-  describe(manifest, generator.createSchema("Manifest") as Schema);
-  const schemas = new Map<string, object>([["manifest.json", manifest]]);
+  const schemas = new Map<string, object>();
+  for (const { file, type, checked } of documents) {
+    const schema = toJSONSchema(checked) as Schema;
+    describe(schema, generator.createSchema(type) as Schema);
+    schemas.set(file, schema);
+  }
   for (const [, name = ""] of exported) {
     const schema = generator.createSchema(`${name}Report`);
     if (schema.description?.startsWith("`kgr ") === true) {

@@ -4,6 +4,14 @@
  *
  * @module
  */
+export {
+  type KernelLifecycle,
+  type Lifecycle,
+  type LifecycleLine,
+  type LifecyclePolicy,
+  lifecyclePolicySchema,
+  lifecycleSchema,
+} from "./lifecycle.ts";
 export { type Manifest, type ManifestFix, type ManifestFunction, manifestSchema } from "./manifest.ts";
 export type {
   BlockingReport,

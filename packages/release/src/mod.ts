@@ -25,3 +25,13 @@ export {
 export { type BuiltPtf, makePtf, type OtherMember, type PtfRequest } from "./package/ptf.ts";
 export { readPackageChangelog } from "./package/previous.ts";
 export { checkRequirements, type PackageRequirement } from "./package/requirements.ts";
+export { parseLifecycleJson, parseLifecyclePolicy } from "./lifecycle/document.ts";
+export { BadLifecycleData } from "./lifecycle/errors.ts";
+export { parseLifecycleText } from "./lifecycle/lines.ts";
+export { defaultLifecyclePolicy, type PublishedPatch } from "./lifecycle/promise.ts";
+export {
+  lifecycleDirectory,
+  type LifecycleFiles,
+  lifecycleFiles,
+  publishLifecycle,
+} from "./lifecycle/publish.ts";
