@@ -61,6 +61,17 @@ test.each([
   });
 });
 
+test("insertModule() tells what the kernel complains of, not what it said before or on the way", async () => {
+  const log = ["livepatch: enabling patch 'lp'", "livepatch: symbol 'gone' not found in symbol table"];
+  const lines = log.map((message, at) => `5,${at + 2},1000,-;${message}`).join("\n");
+  const script = `printf "%s\\n" "${lines}" >>"$ROOT/dev/kmsg"; echo "Invalid argument" >&2; exit 1`;
+  const machine = machineWith("insmod", script);
+  machine.put({ "/dev/kmsg": "5,1,900,-;livepatch: failed to patch object 'vmlinux'\n" });
+  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+    hint: "livepatch: symbol 'gone' not found in symbol table",
+  });
+});
+
 test("insertModule() stops retrying when interrupted", async () => {
   const machine = machineWith("insmod", 'echo "Device or resource busy" >&2; exit 1');
   machine.onSleep = () => machine.interrupt();

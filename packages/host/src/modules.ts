@@ -57,14 +57,14 @@ async function untilNotBusy(
   busyMs: number,
 ): Promise<void> {
   const startMs = system.nowMs();
+  const newMessages = livepatchMessages(system);
   for (;;) {
-    const loggedBefore = livepatchLog(system).length;
     const result = await system.run(program, runLimitMs);
     if (result.kind === "exited" && result.status === 0) {
       return;
     }
     const said = printable(result.output.trim());
-    const logged = livepatchLog(system).slice(loggedBefore);
+    const logged = newMessages();
     if (system.interrupted()) {
       throw new InterruptedError(
         t`cannot ${translate(action)} ${what}: interrupted`,
@@ -85,16 +85,20 @@ async function untilNotBusy(
   }
 }
 
-/** What live patching says in the kernel's log: `3,345,1905282,-;livepatch: failed to ...`. */
-function livepatchLog(system: System): readonly string[] {
+/** What live patching says as it goes along; what else it says is why it stopped. */
+const wayMarks = /^livepatch: (enabling patch |'\w+': )/;
+
+/** What live patching complains of in the kernel's log from here on: `3,345,1905282,-;livepatch: failed to ...`. */
+function livepatchMessages(system: System): () => readonly string[] {
   try {
-    return system
-      .kernelLog()
-      .map((message) => message.slice(message.indexOf(";") + 1).split("\n")[0]!) // split gives at least one
-      .filter((message) => message.startsWith("livepatch: "));
+    const newMessages = system.newKernelMessages();
+    return () =>
+      newMessages()
+        .map((message) => message.slice(message.indexOf(";") + 1).split("\n")[0]!) // split gives at least one
+        .filter((message) => message.startsWith("livepatch: ") && !wayMarks.test(message));
   } catch (error) {
     if (error instanceof SystemError) {
-      return [];
+      return () => [];
     }
     throw error;
   }

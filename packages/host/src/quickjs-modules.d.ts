@@ -17,6 +17,7 @@ declare module "qjs:std" {
   const stdin: File;
   export const out: File;
   export const err: File;
+  export const SEEK_END: number;
   export function open(path: string, mode: string, error: { errno?: number }): File | null;
   export function getenv(name: string): string | undefined;
   export function exit(status: number): never;
@@ -32,6 +33,7 @@ declare module "qjs:os" {
   export function open(path: string, flags: number, mode?: number): number;
   export function close(fd: number): number;
   export function read(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
+  export function seek(fd: number, offset: number, whence: number): number;
   export function write(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;
   export function isatty(fd: number): boolean;
   export function ttyGetWinSize(fd: number): [columns: number, rows: number] | null;

@@ -43,6 +43,7 @@ export function quickjsSystem(): System {
     },
     run,
     kernelLog,
+    newKernelMessages,
     signal: (pid, name) =>
       expect(n`signal`, `process ${pid}`, os.kill(pid, name === "STOP" ? SIGSTOP : SIGCONT)),
     ask(question) {
@@ -118,26 +119,41 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
   }
 }
 
-/** Each read of /dev/kmsg is one message; without O_NONBLOCK the one after the last would be waited for. */
 function kernelLog(): readonly string[] {
-  const O_NONBLOCK = 0x800;
-  const fd = expect(n`open`, "/dev/kmsg", os.open("/dev/kmsg", os.O_RDONLY | O_NONBLOCK));
-  const messages: string[] = [];
+  const fd = openKernelLog();
   try {
-    for (;;) {
-      const count = os.read(fd, buffer, 0, buffer.byteLength);
-      const code = count < 0 ? errorName(-count) : "";
-      if (count === 0 || code === "EAGAIN") {
-        return messages;
-      }
-      // EPIPE: messages were dropped meanwhile, the next read goes on with the oldest.
-      if (code !== "EPIPE" && code !== "EINTR") {
-        expect(n`read`, "/dev/kmsg", count);
-        messages.push(decodeUtf8(new Uint8Array(buffer, 0, count)));
-      }
-    }
+    return readMessages(fd);
   } finally {
     os.close(fd);
+  }
+}
+
+/** Not by reading all that there is first: on a machine that has run for a while that is a second's work. */
+function newKernelMessages(): () => readonly string[] {
+  const fd = openKernelLog(); // open until the program ends
+  expect(n`read`, "/dev/kmsg", os.seek(fd, 0, std.SEEK_END));
+  return () => readMessages(fd);
+}
+
+function openKernelLog(): number {
+  const O_NONBLOCK = 0x800; // without it, the message after the last would be waited for
+  return expect(n`open`, "/dev/kmsg", os.open("/dev/kmsg", os.O_RDONLY | O_NONBLOCK));
+}
+
+/** Each read of /dev/kmsg is one message. */
+function readMessages(fd: number): readonly string[] {
+  const messages: string[] = [];
+  for (;;) {
+    const count = os.read(fd, buffer, 0, buffer.byteLength);
+    const code = count < 0 ? errorName(-count) : "";
+    if (count === 0 || code === "EAGAIN") {
+      return messages;
+    }
+    // EPIPE: messages were dropped meanwhile, the next read goes on with the oldest.
+    if (code !== "EPIPE" && code !== "EINTR") {
+      expect(n`read`, "/dev/kmsg", count);
+      messages.push(decodeUtf8(new Uint8Array(buffer, 0, count)));
+    }
   }
 }
 

@@ -40,6 +40,8 @@ export interface System {
   run(program: readonly string[], timeoutMs: number): Promise<RunResult>;
   /** Messages of the kernel that it still has, oldest first, as /dev/kmsg shows them. @throws SystemError */
   kernelLog(): readonly string[];
+  /** From here on: each call gives the messages that came since the one before. @throws SystemError */
+  newKernelMessages(): () => readonly string[];
   /** Sends a signal to a process. @throws SystemError */
   signal(pid: number, name: "STOP" | "CONT"): void;
   /** Asks on the terminal; null where nobody sits there. */

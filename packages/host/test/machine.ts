@@ -212,10 +212,15 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
         ? { kind: "timeout", output }
         : { kind: "exited", status: result.status, output };
     },
-    kernelLog: () =>
-      attempt("open", "/dev/kmsg", () => readFileSync(`${root}/dev/kmsg`, "utf8"))
-        .trimEnd()
-        .split("\n"),
+    kernelLog: () => kernelLog(root),
+    newKernelMessages() {
+      let seen = kernelLog(root).length;
+      return () => {
+        const messages = kernelLog(root).slice(seen);
+        seen += messages.length;
+        return messages;
+      };
+    },
     signal: hooks.signal,
     ask: hooks.ask,
     environment: hooks.environment,
@@ -231,6 +236,11 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
     terminalColumns: hooks.columns,
     print: (stream, text) => void (printed[stream] += text),
   };
+}
+
+function kernelLog(root: string): readonly string[] {
+  const text = attempt("open", "/dev/kmsg", () => readFileSync(`${root}/dev/kmsg`, "utf8"));
+  return text.split("\n").filter((line) => line !== "");
 }
 
 function attempt<Result>(action: string, file: string, call: () => Result): Result {
