@@ -25,6 +25,13 @@ export interface StatusReport {
     /** The last insertion, as long as the machine has not stayed up long enough after it. */
     readonly armed: InsertionReport | null;
   };
+  /** Until when live patches are made for that release; null where no lifecycle data tells. */
+  readonly coverage: {
+    /** Day with whose beginning, in UTC, it ends. */
+    readonly until: string;
+    /** Days begun until then; 0 or less where it has ended. */
+    readonly daysLeft: number;
+  } | null;
 }
 
 /** One insertion of a live patch into the kernel. */
@@ -184,4 +191,50 @@ export interface ConfigReport {
 export interface CompletionReport {
   readonly shell: "bash" | "zsh" | "fish";
   readonly script: string;
+}
+
+/**
+ * When support ends: a day (YYYY-MM-DD, with whose beginning in UTC it ends), or `now` where it has ended or something
+ * newer is there, `never`, or `unknown` where a product says that it will tell later.
+ */
+export type SupportEnd = string;
+
+/** `kgr lifecycle --json` */
+export interface LifecycleReport {
+  /** Only what ends by this day was asked for; null for everything. */
+  readonly before: string | null;
+  /** Only what changed since then was asked for (RFC 3339); null for everything. */
+  readonly since: string | null;
+  readonly products: readonly LifecycleProduct[];
+  /** Packages whose support ends at another time than their product's, or that were asked for by name. */
+  readonly packages: readonly LifecyclePackage[];
+  /** How many packages beside those are in question, whose support ends with their product's. */
+  readonly packagesAsProduct: number;
+  /** What was asked for by name and is not installed. */
+  readonly notInstalled: readonly string[];
+}
+
+export interface LifecycleProduct {
+  readonly name: string;
+  /** Its name for people. */
+  readonly summary: string;
+  readonly kind: "base" | "module" | "extension" | "other";
+  readonly end: SupportEnd;
+  /** What it is a stage of, and which is supported for longer. */
+  readonly codestream: { readonly name: string; readonly end: SupportEnd } | null;
+  /** Where its vendor tells more; null where that is not known. */
+  readonly url: string | null;
+}
+
+export interface LifecyclePackage {
+  readonly name: string;
+  readonly version: string;
+  /** Versions that lifecycle data speaks of for this name, with `*` for anything; null where it does not. */
+  readonly versions: string | null;
+  readonly end: SupportEnd;
+  readonly update: { readonly version: string; readonly end: SupportEnd } | null;
+  /** The package that takes its place. */
+  readonly successor: { readonly name: string; readonly version: string } | null;
+  /** Where the vendor of its product tells more. */
+  readonly url: string | null;
 }

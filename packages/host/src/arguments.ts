@@ -25,6 +25,10 @@ export const optionTable = {
   early: { argument: null },
   confirm: { argument: null },
   shutdown: { argument: null },
+  days: { argument: "N" },
+  date: { argument: "YYYY-MM-DD" },
+  save: { argument: "FILE" },
+  diff: { argument: "FILE" },
 } as const;
 
 export type OptionName = keyof typeof optionTable;
@@ -32,7 +36,7 @@ export type OptionName = keyof typeof optionTable;
 /** What a command accepts beside `-v`, `--json` and `--help`. */
 export interface Shape {
   readonly name: string;
-  /** Name of the one operand it wants, such as `FILE.ko` or `bash|zsh|fish`; null for none. */
+  /** Name of the one operand it wants, such as `FILE.ko` or `bash|zsh|fish`, or `[NAME...]` for any number; null for none. */
   readonly operand: string | null;
   readonly options: readonly OptionName[];
 }
@@ -40,6 +44,7 @@ export interface Shape {
 export interface Invocation<Command extends Shape> {
   readonly command: Command | null;
   readonly operand: string;
+  readonly operands: readonly string[];
   readonly verbosity: number;
   readonly json: boolean;
   readonly help: boolean;
@@ -84,6 +89,7 @@ export async function parseArguments<Command extends Shape>(
   return {
     command,
     operand: operands[0] ?? "",
+    operands,
     verbosity: words.verbosity,
     json: words.flags.has("--json"),
     help,
@@ -141,7 +147,7 @@ function findOption(word: string): { readonly name: OptionName; readonly value: 
 function checkShape(command: Shape, operands: readonly string[], words: Words): void {
   const hint = t`type: kgr ${command.name} --help`;
   const wanted = command.operand === null ? 0 : 1;
-  if (operands.length !== wanted) {
+  if (operands.length !== wanted && command.operand?.endsWith("...]") !== true) {
     const list = command.operand ?? t`no operand`;
     throw new UsageError(
       t`cannot run ${command.name}: ${operands.length} operands given, wanted ${list}`,

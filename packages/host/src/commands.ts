@@ -25,6 +25,7 @@ export const commands: CommandTable<Command> = new Map([
   ["wait", async () => (await import("./commands/wait.ts")).waitCommand],
   ["fixes", async () => (await import("./commands/fixes.ts")).fixesCommand],
   ["uname", async () => (await import("./commands/uname.ts")).unameCommand],
+  ["lifecycle", async () => (await import("./commands/lifecycle.ts")).lifecycleCommand],
   ["vex", async () => (await import("./commands/vex.ts")).vexCommand],
   ["metrics", async () => (await import("./commands/metrics.ts")).metricsCommand],
   ["config", async () => (await import("./commands/config.ts")).configCommand],

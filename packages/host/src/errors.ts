@@ -58,9 +58,15 @@ export class InterruptedError extends KgrError {
   override readonly name = "InterruptedError";
 }
 
+/** Lifecycle data, the package managers, or a saved report could not be read; the exit code is zypper's plugin's. */
+export class LifecycleError extends KgrError {
+  override readonly name = "LifecycleError";
+}
+
 const exitCodes: Readonly<Record<string, number>> = {
   KernelRefusedError: 1,
   RefusedError: 2,
+  LifecycleError: 2,
   ReversedError: 3,
   OtherKernelError: 4,
   AlreadyLoadedError: 5,

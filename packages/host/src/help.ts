@@ -7,7 +7,7 @@ import { t, translate } from "./language.ts";
 /** All commands, a line for each. */
 export async function overview(): Promise<string> {
   const rows = (await allCommands()).map(
-    (command) => `  ${synopsis(command).padEnd(18)}${translate(command.brief)}`,
+    (command) => `  ${synopsis(command).padEnd(17)} ${translate(command.brief)}`,
   );
   return t`usage: kgr [-hv] [--json] COMMAND
 

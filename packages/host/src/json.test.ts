@@ -77,6 +77,19 @@ function withStore(): Machine {
   return machineWithStore({ ...pairFiles("/p", "kgraft_1"), ...pairFiles(store, "kgraft_2") });
 }
 
+/** The test's own packages, as the machine's own dpkg-query lists them. */
+function withPackages(): Machine {
+  const machine = active();
+  machine.put({
+    "/usr/bin/dpkg-query": '#!/bin/sh\nexec dpkg-query --admindir="$ROOT/var/lib/dpkg" "$@"\n',
+    "/etc/os-release": "ID=debian\n",
+    "/var/lib/dpkg/status":
+      "Package: zip\nStatus: install ok installed\nArchitecture: all\nVersion: 3\nMaintainer: a <a@b>\nDescription: x\n",
+    "/var/lib/lifecycle/data/kgraft.lifecycle": "zip, *, 2027-01-01\nkgraft-patch-*, *, 2027-01-01\n",
+  });
+  return machine;
+}
+
 /** Each command, the schema of what it prints, and machines on which it has something to say. */
 const documents: Readonly<
   Record<string, readonly [schema: string, line: string, machines: readonly (() => Machine)[]]>
@@ -99,6 +112,7 @@ const documents: Readonly<
   wait: ["kgr-transition", "wait", [idle, active]],
   fixes: ["kgr-fixes", "fixes", [idle, active]],
   uname: ["kgr-uname", "uname", [idle, active]],
+  lifecycle: ["kgr-lifecycle", "lifecycle", [withPackages]],
   metrics: ["kgr-metrics", "metrics", [idle, active, applying]],
   config: ["kgr-config", "config", [idle]],
   completion: ["kgr-completion", "completion fish", [idle]],

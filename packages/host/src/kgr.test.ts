@@ -203,9 +203,9 @@ describe("main() prints one JSON document", () => {
   const transition = { patch: "lp_demo", direction: "apply", tasksLeft: 3 };
   const boot = { plan: "none", patch: null, held: [], armed: null };
   test.each<[string, () => Machine, number, object]>([
-    ["status", idle, 0, { state: "ready", release, boot }],
-    ["status", applying, 0, { state: "in_progress", release, transition, boot }],
-    ["check", applying, 1, { state: "in_progress", release, transition, boot }],
+    ["status", idle, 0, { state: "ready", release, boot, coverage: null }],
+    ["status", applying, 0, { state: "in_progress", release, transition, boot, coverage: null }],
+    ["check", applying, 1, { state: "in_progress", release, transition, boot, coverage: null }],
     ["patches", idle, 0, { patches: [] }],
     [
       "patches",

@@ -218,7 +218,11 @@ function writeThrough(path: string, bytes: Uint8Array): void {
   }
 }
 
-async function run(program: readonly string[], timeoutMs: number): Promise<RunResult> {
+async function run(
+  program: readonly string[],
+  timeoutMs: number,
+  limitBytes = outputLimitBytes,
+): Promise<RunResult> {
   const ends = os.pipe();
   if (ends === null) {
     throw new SystemError(n`run`, program[0] ?? "", "EMFILE");
@@ -232,12 +236,15 @@ async function run(program: readonly string[], timeoutMs: number): Promise<RunRe
     env: { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", LC_ALL: "C" },
   });
   os.close(writeEnd);
-  const said: number[] = [];
+  const said: Uint8Array[] = [];
+  let sizeBytes = 0;
   const pipe = { open: true };
   os.setReadHandler(readEnd, () => {
-    const count = os.read(readEnd, buffer, 0, outputLimitBytes);
+    const count = os.read(readEnd, buffer, 0, buffer.byteLength);
     if (count > 0) {
-      said.push(...new Uint8Array(buffer, 0, Math.min(count, outputLimitBytes - said.length)));
+      const kept = new Uint8Array(buffer.slice(0, Math.min(count, limitBytes - sizeBytes)));
+      sizeBytes += kept.length;
+      said.push(kept);
     } else {
       pipe.open = false;
       os.setReadHandler(readEnd, null);
@@ -250,7 +257,7 @@ async function run(program: readonly string[], timeoutMs: number): Promise<RunRe
   }
   os.setReadHandler(readEnd, null);
   os.close(readEnd);
-  const output = decodeUtf8(Uint8Array.from(said));
+  const output = decodeUtf8(join(said, sizeBytes));
   return status === null ? { kind: "timeout", output } : { kind: "exited", status, output };
 }
 

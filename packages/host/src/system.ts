@@ -36,8 +36,8 @@ export interface System {
   exists(path: string): boolean;
   /** A path from the top, without symbolic links. @throws SystemError */
   realPath(path: string): string;
-  /** Runs a program with messages in English; `output` is what it said, at most 4 KiB. */
-  run(program: readonly string[], timeoutMs: number): Promise<RunResult>;
+  /** Runs a program with messages in English; `output` is what it said, at most 4 KiB unless told. */
+  run(program: readonly string[], timeoutMs: number, limitBytes?: number): Promise<RunResult>;
   /** Messages of the kernel that it still has, oldest first, as /dev/kmsg shows them. @throws SystemError */
   kernelLog(): readonly string[];
   /** From here on: each call gives the messages that came since the one before. @throws SystemError */

@@ -206,6 +206,7 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
         env: { PATH: process.env["PATH"] ?? "", ROOT: root },
         encoding: "utf8",
         timeout: timeoutMs,
+        maxBuffer: 64 << 20,
       });
       const output = result.stdout + result.stderr;
       return result.status === null

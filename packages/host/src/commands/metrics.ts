@@ -10,6 +10,7 @@ import { writeDocument } from "../document.ts";
 import { NoLivePatchingError } from "../errors.ts";
 import { fixesInForce, manifestsInForce } from "../in-force.ts";
 import { kernelRelease } from "../kernel-identity.ts";
+import { coverageMetrics } from "../lifecycle/coverage.ts";
 import { n } from "../language.ts";
 import { checkSupport, type LivePatch, patchInTransition, readFunctions, readPatches } from "../livepatch.ts";
 import { expositionText } from "../prometheus.ts";
@@ -52,6 +53,7 @@ async function readMetrics(system: System): Promise<readonly MetricFamily[]> {
       {},
       supported ? 1 : 0,
     ]),
+    ...coverageMetrics(system),
     ...(supported
       ? [...transitionMetrics(system), ...patchMetrics(system), ...fixMetrics(system, manifests)]
       : []),

@@ -10,7 +10,7 @@ export const statusCommand: Command = {
   operand: null,
   options: [],
   brief: n`say whether a live patch is in transition: ready or in_progress`,
-  details: n`With -v it adds what is loaded at boot and whether the crash guard is armed,\nand with in_progress which patch, which way, and how many tasks are left.`,
+  details: n`With -v it adds what is loaded at boot and whether the crash guard is armed,\nwhen live patches for this kernel end where that is near, and with in_progress\nwhich patch, which way, and how many tasks are left.`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
     const wanted = invocation.json || invocation.verbosity > 0;
@@ -24,6 +24,7 @@ export const statusCommand: Command = {
       return 0;
     }
     const { bootLines } = await import("../boot-state.ts");
+    const { coverageLines } = await import("../lifecycle/coverage.ts");
     const { transition } = report;
     const details =
       transition === undefined
@@ -33,7 +34,12 @@ export const statusCommand: Command = {
             `    direction: ${transition.direction}`,
             `    tasks left: ${transition.tasksLeft ?? "(only root can see)"}`,
           ];
-    printLines(system, [report.state, ...details, ...bootLines(system, report.boot)]);
+    printLines(system, [
+      report.state,
+      ...details,
+      ...bootLines(system, report.boot),
+      ...coverageLines(report.coverage),
+    ]);
     return 0;
   },
 };
@@ -44,12 +50,15 @@ async function readStatus({ system, policy }: Context): Promise<StatusReport> {
   // Read from the binary only where it is asked for: `kgr status` alone is not to pay for it.
   const { readBootState } = await import("../boot-state.ts");
   const boot = await readBootState(system, policy);
+  const { readCoverage } = await import("../lifecycle/coverage.ts");
+  const coverage = readCoverage(system);
   if (patch === null) {
-    return { state: "ready", release, boot };
+    return { state: "ready", release, boot, coverage };
   }
   const direction = patch.state === "applying" ? "apply" : "revert";
   const tasksLeft = countBlocking(system, patch);
-  return { state: "in_progress", release, transition: { patch: patch.name, direction, tasksLeft }, boot };
+  const transition = { patch: patch.name, direction, tasksLeft } as const;
+  return { state: "in_progress", release, transition, boot, coverage };
 }
 
 export const checkCommand: Command = {

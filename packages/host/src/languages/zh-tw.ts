@@ -1,4 +1,6 @@
 /** Traditional Chinese, as it is written in Taiwan. */
+import { lifecycleTexts } from "./zh-tw-lifecycle.ts";
+
 export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   [
     "ask who sets the policy in /etc/kgr/kgr.conf; what it says and means stands in kgr(1)",
@@ -344,8 +346,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
     "說明是否有即時修補程式在轉換中：ready 或 in_progress",
   ],
   [
-    "With -v it adds what is loaded at boot and whether the crash guard is armed,\nand with in_progress which patch, which way, and how many tasks are left.",
-    "加上 -v 時也說明開機時載入什麼、當機防護是否啟用；in_progress 時再加上是哪個\n修補、往哪個方向、剩下多少任務。",
+    "With -v it adds what is loaded at boot and whether the crash guard is armed,\nwhen live patches for this kernel end where that is near, and with in_progress\nwhich patch, which way, and how many tasks are left.",
+    "加上 -v 時也說明開機時載入什麼、當機防護是否啟用、此核心的即時修補\n是否即將終止；in_progress 時再加上是哪個修補、往哪個方向、剩下多少任務。",
   ],
   [
     "exit with 0 when ready, with 1 when in progress, for scripts",
@@ -473,4 +475,5 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
     "{0}: in force until the next boot; end that now with: kgr disable {1}",
     "{0}：在下次開機前持續生效；立即結束：kgr disable {1}",
   ],
+  ...lifecycleTexts,
 ]);
