@@ -14,7 +14,7 @@ import {
   type RootDisk,
 } from "@kgraft/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makePackage } from "../src/mod.ts";
+import { makePackage, makePtf } from "../src/mod.ts";
 import {
   cmdlinePatch,
   dateSeconds,
@@ -44,6 +44,9 @@ beforeAll(async () => {
   ];
   for (const module of modules)
     await makePackage({ directory, formats: ["deb", "rpm"], maintainer, dateSeconds, module }, { signal });
+  const ofPtf = (await cmdlinePatch(built, "kgraft_patch_2_1_ptf1234", "ptf")).modulePath;
+  const ptf = { number: 1234, title: "cmdline: say ptf", livePatches: [ofPtf], others: [] };
+  await makePtf({ directory, formats: ["deb", "rpm"], maintainer, dateSeconds, ...ptf }, { signal });
   await hostToolPackages(directory);
   disk = await openRootDisk(await makeDebianRoot({ packages: [`linux-image-${release}`, "kmod", "rpm"] }));
   guest = await boot();
@@ -153,6 +156,19 @@ describe("dpkg", () => {
 
   test("the version before, too", async () => {
     expect(await run(`dpkg -i ${deb("2-1")}`)).toMatchObject({ status: 0 });
+    expect(await spoken()).toBe("second");
+  });
+
+  test("a program temporary fix over it, the next live patch over that, and no restart", async () => {
+    expect(await run(`dpkg -i /share/ptf-1234_1-1_amd64.deb ${deb("2-1.ptf1234")}`)).toMatchObject({
+      status: 0,
+    });
+    expect(await spoken()).toBe("ptf");
+    expect(await run(`dpkg -i ${deb("3-1")} && dpkg --audit`)).toMatchObject({ status: 0 });
+    expect(await spoken()).toBe("third");
+    // Taken back as a whole: the master, and the regular live patch before it.
+    expect(await run(`dpkg -i ${deb("2-1")} 2>&1`)).toMatchObject({ status: 1 });
+    expect(await run(`dpkg --purge ptf-1234 && dpkg --configure -a`)).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("second");
   });
 

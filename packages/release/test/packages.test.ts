@@ -8,6 +8,7 @@ import {
   BadPackageInput,
   makeMetapackage,
   makePackage,
+  makePtf,
   type PackageFile,
   readPackageChangelog,
 } from "../src/mod.ts";
@@ -40,6 +41,9 @@ beforeAll(async () => {
   initial = (await initialPatch(join(home, "built"))).modulePath;
   second = (await cmdlinePatch(join(home, "built"), "kgraft_patch_2_1", "second", fixes)).modulePath;
   const directory = join(home, "packages");
+  const ofPtf = (await cmdlinePatch(join(home, "built"), "kgraft_patch_2_1_ptf1234", "ptf", fixes))
+    .modulePath;
+  const members = { livePatches: [ofPtf], others: [] };
   const first = await makePackage({ ...request, module: initial, directory }, { signal });
   const changelog = await readPackageChangelog(first.files[0]!.path, { signal }); // the .deb, by the formats' order
   packages = [
@@ -48,6 +52,8 @@ beforeAll(async () => {
       .files,
     ...(await makeMetapackage({ ...request, kernel: await testKernel(), directory }, { signal })),
     ...(await hostToolPackages(directory)),
+    ...(await makePtf({ ...request, directory, number: 1234, title: "proc: fix it", ...members }, { signal }))
+      .files,
   ];
 });
 afterAll(async () => rm(home, { recursive: true }));
@@ -182,6 +188,54 @@ test("makeMetapackage() brings the live patches of the newest kernel", async () 
   expect(await out("rpm", "-qp", "--supplements", rpm)).toBe("(kgr and kernel-cloud-amd64 = 6.1.0-55)");
 });
 
+describe("makePtf()", () => {
+  test("a master that is asked for, and members that do not go without it", async () => {
+    const deb = pathOf("ptf-1234", "1-1");
+    expect(await out("dpkg-deb", "--field", deb, "Provides", "Depends")).toBe(
+      "Provides: ptf\nDepends: kgraft-patch-6.1.0-55-cloud-amd64 (>= 2-1.ptf1234)",
+    );
+    const member = pathOf("kgraft-patch-6.1.0-55-cloud-amd64", "2-1.ptf1234");
+    expect(await out("dpkg-deb", "--field", member, "Provides", "Depends")).toMatch(
+      /^Provides: ptf-package\nDepends: kgr, linux-image-.*, ptf-1234$/,
+    );
+    const [master = "", ofRpm = ""] = paths("rpm").filter((path) => path.includes("ptf"));
+    expect(await out("rpm", "-qp", "--provides", master)).toMatch(/^ptf\(\) = 1-1$/m);
+    expect(await out("rpm", "-qp", "--requires", master)).toContain(
+      "kgraft-patch-6_1_0-55-cloud-amd64 >= 2-1.ptf1234",
+    );
+    expect(await out("rpm", "-qp", "--provides", ofRpm)).toMatch(/^ptf-package\(\)$/m);
+    expect(await out("rpm", "-qp", "--requires", ofRpm)).toMatch(/^ptf-1234$/m);
+  });
+
+  test("one that brings another kernel: a warning here, in the description, and before the installation", async () => {
+    const directory = join(home, "ptf-kernel");
+    const others = [{ name: "linux-image-6.1.0-55-cloud-amd64", version: "6.1.192-1+ptf1235" }];
+    const asked = {
+      ...request,
+      directory,
+      number: 1235,
+      title: "scheduler: fix a hang",
+      livePatches: [],
+      others,
+    };
+    const { files, warnings } = await makePtf(asked, { signal });
+    expect(warnings).toEqual([
+      expect.stringMatching(/^ptf-1235 brings another kernel .* no live patch applies/),
+    ]);
+    const [deb, rpm] = files.map(({ path }) => path) as [string, string];
+    expect((await out("dpkg-deb", "--field", deb, "Description")).replaceAll(/\s+/g, " ")).toContain(
+      warnings[0],
+    );
+    expect(await out("dpkg-deb", "--info", deb, "preinst")).toContain(`WARNING: ${warnings[0]}`);
+    expect(await out("rpm", "-qp", "--queryformat", "%{PREIN}", rpm)).toContain(`WARNING: ${warnings[0]}`);
+  });
+
+  test("refuses one without members", async () => {
+    const asked = { ...request, directory: home, number: 1236, title: "x", livePatches: [], others: [] };
+    await expect(makePtf(asked, { signal })).rejects.toThrow(/it has 0 members/);
+  });
+});
+
 test("lintian has nothing to say but the exceptions", async () => {
   const suppress = Object.keys(lintianExceptions).join(",");
   const options = ["--allow-root", "--pedantic", "--fail-on=warning,error", `--suppress-tags=${suppress}`];
@@ -196,7 +250,7 @@ test("rpmlint has nothing to say but the exceptions", async () => {
   const filters = Object.keys(rpmlintExceptions).map((name) => JSON.stringify(` ${name}( |$)`));
   await writeFile(config, `Filters = [${filters.join(", ")}]\n`);
   const { stdout } = await execa("rpmlint", ["-c", config, ...paths("rpm")], { reject: false });
-  expect(stdout).toMatch(/4 packages and 0 specfiles checked; 0 errors, 0 warnings/);
+  expect(stdout).toMatch(/6 packages and 0 specfiles checked; 0 errors, 0 warnings/);
 });
 
 test("shellcheck has nothing to say about the scriptlets, as POSIX sh", async () => {
@@ -217,7 +271,7 @@ test("shellcheck has nothing to say about the scriptlets, as POSIX sh", async ()
   }
   expect(scripts.length).toBeGreaterThan(6);
   await execa("dpkg-deb", ["--extract", pathOf("kgr", "0.1.0-1"), join(home, "kgr")]);
-  scripts.push(join(home, "kgr/usr/libexec/kgr/live-patch-package"));
+  scripts.push(join(home, "kgr/usr/lib/kgr/live-patch-package"));
   const checked = await execa("shellcheck", ["--shell=sh", ...scripts], { reject: false });
   expect(checked.stdout).toBe("");
 });

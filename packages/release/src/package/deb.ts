@@ -12,7 +12,7 @@ import type { PackageDescription, PackagedFile, Scriptlets } from "./description
 import { runTool, type Work } from "./run.ts";
 import { dateFiles, stageFiles } from "./stage.ts";
 
-const scriptNames: Readonly<Record<keyof Scriptlets, string>> = {
+const scriptNames: Readonly<Partial<Record<keyof Scriptlets, string>>> = {
   beforeInstall: "preinst",
   afterInstall: "postinst",
   beforeRemove: "prerm",
@@ -63,6 +63,7 @@ function controlFiles(
   const texts: Readonly<Record<string, string>> = {
     control: controlText(description, Math.ceil(installedBytes / 1024)),
     md5sums: lines.toSorted(bySecondWord).join(""),
+    ...(description.debTriggers && { triggers: `${description.debTriggers.join("\n")}\n` }),
     ...(configuration.length > 0 && { conffiles: configuration.map(({ path }) => `${path}\n`).join("") }),
   };
   const scripts = Object.entries(scriptNames).flatMap(([when, name]): readonly PackagedFile[] => {

@@ -34,6 +34,8 @@ export interface Scriptlets {
   readonly afterInstall?: string;
   readonly beforeRemove?: string;
   readonly afterRemove?: string;
+  /** After the whole transaction; rpm only. */
+  readonly atEnd?: string;
 }
 
 export interface PackageDescription {
@@ -50,6 +52,8 @@ export interface PackageDescription {
   /** Fields of the control file besides the usual, such as Depends; and lines of the spec file. */
   readonly deb: Readonly<Record<string, string>>;
   readonly rpm: readonly (readonly [tag: string, value: string])[];
+  /** Lines of dpkg's triggers file. */
+  readonly debTriggers?: readonly string[];
   readonly files: readonly PackagedFile[];
   readonly links: readonly PackagedLink[];
   /** Folders that are this package's own: rpm removes them with it, dpkg does so unasked. */

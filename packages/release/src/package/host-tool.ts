@@ -53,14 +53,14 @@ export async function makeHostTool(request: HostToolRequest, work: Work): Promis
     ...(await completionFiles(request.binary, work)),
     ...(await Promise.all(Object.entries(request.manualPages).map(manualPage))),
   ];
-  const units = await enabledUnits(tree);
+  const units = await readUnits(tree);
   return writePackages(describe(request, files, units), request, work);
 }
 
 function describe(
   request: HostToolRequest,
   files: readonly PackagedFile[],
-  units: readonly string[],
+  units: Units,
 ): PackageDescription {
   const { version, revision, maintainer, dateSeconds } = request;
   return {
@@ -74,15 +74,17 @@ function describe(
       "kgr shows, loads, watches and takes back the live patches of the running Linux kernel: replacement functions that take effect without a restart. It speaks the words of SUSE's kGraft.",
       "The packages of live patches use it to put themselves into force, and its units do so when the machine starts.",
     ],
-    deb: { Depends: "kmod", Enhances: "systemd" },
+    deb: { Depends: "kmod" },
+    // The initramfs that loads live patches early.
+    debTriggers: ["activate-noawait update-initramfs"],
     rpm: [["Requires", "kmod"]],
     files,
     links: [
       { path: "/usr/sbin/klp", target: "kgr" },
       { path: "/usr/share/man/man1/klp.1.gz", target: "kgr.1.gz" },
     ],
-    folders: ["/etc/kgr", "/usr/libexec/kgr"],
-    scriptlets: unitScriptlets(units),
+    folders: ["/etc/kgr", "/usr/lib/kgr"],
+    scriptlets: scriptletsOf(units),
     changelog: [
       {
         version: `${version}-${revision}`,
@@ -151,29 +153,42 @@ async function manualPage([place, source]: readonly [string, string]): Promise<P
   return { path: `/usr/share/man/${place}.gz`, source: text };
 }
 
-/** Units that say by what they are started. */
-async function enabledUnits(files: readonly PackagedFile[]): Promise<readonly string[]> {
-  const units = files.filter(({ path }) => path.startsWith(unitFolder));
-  const texts = await Promise.all(
-    units.map(async ({ path, source }) => ({ path, text: await readFile(source as string, "utf8") })),
+interface Units {
+  /** Those that something starts. */
+  readonly enabled: readonly string[];
+  /** Of these, the ones to start at once: what watches, and what has something to do only when the machine goes down. */
+  readonly started: readonly string[];
+}
+
+/** Reads from the units themselves what is to become of them. */
+async function readUnits(files: readonly PackagedFile[]): Promise<Units> {
+  const found = files.filter(({ path }) => path.startsWith(unitFolder));
+  const units = await Promise.all(
+    found.map(async ({ path, source }) => {
+      const text = typeof source === "string" ? await readFile(source, "utf8") : String(source);
+      return { name: path.slice(unitFolder.length), text };
+    }),
   );
-  return texts
-    .filter(({ text }) => /^\[Install\]$/m.test(text))
-    .map(({ path }) => path.slice(unitFolder.length));
+  const enabled = units.filter(({ text }) => /^\[Install\]$/m.test(text));
+  const started = enabled.filter(
+    ({ name, text }) => !name.endsWith(".service") || !/^ExecStart=/m.test(text),
+  );
+  return { enabled: enabled.map(({ name }) => name), started: started.map(({ name }) => name) };
 }
 
 /**
  * Enables the units as the distribution has it done: by deb-systemd-helper, which also remembers what an
- * administrator has disabled, and by the presets of rpm's distributions. Timers and paths start at once; a service of
- * the boot runs at the next one.
+ * administrator has disabled, and by the presets of rpm's distributions. What loads a live patch at boot runs at the
+ * next one: a live patch that is installed now puts itself into force.
  */
-function unitScriptlets(units: readonly string[]): Readonly<Record<PackageFormat, Scriptlets>> {
-  if (units.length === 0) return { deb: {}, rpm: {} };
-  const all = units.join(" ");
-  const started = units.filter((unit) => /\.(?:timer|path|socket)$/.test(unit)).join(" ");
-  const running = "[ -d /run/systemd/system ]";
-  const start = started === "" ? "" : `  if ${running}; then systemctl start ${started} || :; fi\n`;
-  const reload = `if ${running}; then systemctl daemon-reload || :; fi`;
+function scriptletsOf({ enabled, started }: Units): Readonly<Record<PackageFormat, Scriptlets>> {
+  if (enabled.length === 0) return { deb: {}, rpm: {} };
+  const all = enabled.join(" ");
+  const onSystemd = "[ -d /run/systemd/system ]";
+  const begin = `if ${onSystemd}; then
+    systemctl daemon-reload || :
+    systemctl start ${started.join(" ")} || :
+  fi`;
   return {
     deb: {
       afterInstall: `if [ "$1" = configure ] || [ "$1" = abort-upgrade ] || [ "$1" = abort-remove ]; then
@@ -185,29 +200,46 @@ function unitScriptlets(units: readonly string[]): Readonly<Record<PackageFormat
       deb-systemd-helper update-state "$unit" >/dev/null || :
     fi
   done
-  ${reload}
-${start}fi
-`,
-      beforeRemove: `if [ "$1" = remove ] && ${running}; then
-  for unit in ${all}; do systemctl stop "$unit" || :; done
+  ${begin}
 fi
 `,
-      afterRemove: `if [ "$1" = purge ] && [ -x /usr/bin/deb-systemd-helper ]; then
-  for unit in ${all}; do deb-systemd-helper purge "$unit" >/dev/null || :; done
+      beforeRemove: `if [ "$1" = remove ] && ${onSystemd}; then
+  systemctl stop ${started.join(" ")} || :
 fi
-${reload}
+`,
+      afterRemove: `if [ "$1" = purge ]; then
+  if [ -x /usr/bin/deb-systemd-helper ]; then
+    for unit in ${all}; do deb-systemd-helper purge "$unit" >/dev/null || :; done
+  fi
+  rm -rf /var/lib/kgr
+fi
+if ${onSystemd}; then systemctl daemon-reload || :; fi
 `,
     },
     rpm: {
       afterInstall: `if [ "$1" = 1 ] && command -v systemctl >/dev/null; then
   systemctl --no-reload preset ${all} || :
-${start}fi
-`,
-      beforeRemove: `if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
-  systemctl --no-reload disable --now ${all} || :
+  ${begin}
 fi
 `,
-      afterRemove: `${reload}\n`,
+      beforeRemove: `if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
+  systemctl --no-reload disable ${all} || :
+  if ${onSystemd}; then systemctl stop ${started.join(" ")} || :; fi
+fi
+`,
+      afterRemove: `if ${onSystemd}; then systemctl daemon-reload || :; fi
+${refreshRamdisks}`,
+      atEnd: refreshRamdisks,
     },
   };
 }
+
+/** What dracut puts into an initramfs has changed: SUSE collects such wishes, elsewhere dracut is asked itself. */
+const refreshRamdisks = `if [ -x /usr/lib/module-init-tools/regenerate-initrd-posttrans ]; then
+  mkdir -p /run/regenerate-initrd
+  touch /run/regenerate-initrd/all
+  /usr/lib/module-init-tools/regenerate-initrd-posttrans || :
+elif command -v dracut >/dev/null; then
+  dracut --force --regenerate-all --quiet || :
+fi
+`;

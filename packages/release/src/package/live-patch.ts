@@ -3,7 +3,7 @@
  *
  * Version is `COUNTER-REBUILD`, and the module's name ends in both, `kgraft_patch_2_1`: the kernel holds no two modules
  * of one name, so a new version could not otherwise be loaded while the old one is still in force, which is how it
- * replaces it without a gap. What the scriptlets do stands in the package `kgr` (etc/usr/libexec/kgr/live-patch-package),
+ * replaces it without a gap. What the scriptlets do stands in the package `kgr` (etc/usr/lib/kgr/live-patch-package),
  * so that a fault in it is mended once for all patches.
  */
 import { createHash } from "node:crypto";
@@ -262,7 +262,7 @@ function debFields({ kernel, fixes }: Manifest): Readonly<Record<string, string>
 
 /** Thin on purpose: what they call is the package kgr's. */
 function scriptletsOf(release: string, name: string): Readonly<Record<PackageFormat, Scriptlets>> {
-  const script = "/usr/libexec/kgr/live-patch-package";
+  const script = "/usr/lib/kgr/live-patch-package";
   const installed = `${script} installed ${release} ${name}`;
   // The tool may be on its way out as well.
   const removed = `if [ -x ${script} ]; then\n  ${script} removed ${release} ${name}\nfi`;

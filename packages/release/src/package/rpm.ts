@@ -21,6 +21,7 @@ const scriptNames: Readonly<Record<keyof Scriptlets, string>> = {
   afterInstall: "%post",
   beforeRemove: "%preun",
   afterRemove: "%postun",
+  atEnd: "%posttrans",
 };
 
 export function rpmArchitecture(architecture: PackageArchitecture): string {
