@@ -14,7 +14,19 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   host: ["contract"],
   release: ["contract"],
   // host/build is what makes the binary kgr: a door of its own, because the room itself runs on QuickJS.
-  cli: ["elf", "delta", "kernel", "build", "plan", "lab", "release", "contract", "host/build"],
+  // build/engine is the difference engine alone, for who does not want to load the rest.
+  cli: [
+    "elf",
+    "delta",
+    "kernel",
+    "build",
+    "build/engine",
+    "plan",
+    "lab",
+    "release",
+    "contract",
+    "host/build",
+  ],
 };
 
 /** Rooms without file system, process, clock or network: bytes in, values out. `host` runs on QuickJS. */

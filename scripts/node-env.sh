@@ -13,6 +13,10 @@ kgraft_install() { # folder, what it brings
   if [ -f "$1/node_modules/.installed" ] && cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then
     return 0
   fi
+  case $(uname -sm) in
+    "Linux x86_64") ;;
+    *) echo "kgraft: this is $(uname -sm); kgraft needs Linux on amd64 (Debian 12)" >&2; exit 69 ;;
+  esac
   command -v npm >/dev/null 2>&1 || {
     echo "kgraft: npm is missing; install it with: apt-get install npm" >&2
     exit 69
@@ -30,10 +34,6 @@ kgraft_install() { # folder, what it brings
   cp "$1/package-lock.json" "$1/node_modules/.installed"
 }
 
-case $(uname -sm) in
-  "Linux x86_64") ;;
-  *) echo "kgraft: this is $(uname -sm); kgraft needs Linux on amd64 (Debian 12)" >&2; exit 69 ;;
-esac
 kgraft_install "$root/toolchain" "Node"
 PATH="$root/toolchain/node_modules/.bin:$root/node_modules/.bin:$PATH"
 export PATH

@@ -13,7 +13,7 @@ import {
   objectDelta,
   parseSymvers,
   tableOfImage,
-} from "@kgraft/build";
+} from "@kgraft/build/engine";
 import { unpackSource } from "@kgraft/host/build";
 import { type KernelTree, readStructLayouts, withElfFile } from "@kgraft/kernel";
 

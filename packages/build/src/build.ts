@@ -95,7 +95,7 @@ export async function build(
 
   // 6. The module and its manifest, whole or not at all.
   signal.throwIfAborted();
-  const manifest = manifestOf(request, name, carried, bytes);
+  const manifest = await manifestOf(request, name, carried, bytes);
   const modulePath = join(request.directory, `${name}.ko`);
   const manifestPath = join(request.directory, `${name}.json`);
   await writeTogether([

@@ -6,7 +6,7 @@ import { BadChange, type UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
 import { openShippedKernel } from "./shipped/shipped-kernel.ts";
-import { readLoaded } from "./unit.ts";
+import { readLoaded } from "./read-loaded.ts";
 
 export interface UnitCheck {
   readonly unit: string;

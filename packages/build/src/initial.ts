@@ -36,7 +36,7 @@ export async function buildInitial(
   const glue = await glueObject(tree, signal);
   const unsigned = await linkModule(await openShippedKernel(tree), { name, glue, deltas: [] }, signal);
   const bytes = signingKey === undefined ? unsigned : await signModule(tree, unsigned, signingKey, signal);
-  const manifest = manifestOf({ kernel: tree, patches: [] }, name, [], bytes);
+  const manifest = await manifestOf({ kernel: tree, patches: [] }, name, [], bytes);
   const modulePath = join(directory, `${name}.ko`);
   const manifestPath = join(directory, `${name}.json`);
   await writeTogether([

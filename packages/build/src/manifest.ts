@@ -1,19 +1,21 @@
 /** The manifest of a built live patch. */
 import { createHash } from "node:crypto";
 import { basename } from "node:path";
-import { type Manifest, manifestSchema } from "@kgraft/contract";
+import type { Manifest } from "@kgraft/contract";
 import type { BuildRequest } from "./build.ts";
 import type { PatchedDelta } from "./unit.ts";
 
 export type ManifestRequest = Pick<BuildRequest, "kernel" | "patches" | "fixes">;
 
 /** What a live patch says of itself, beside its module. */
-export function manifestOf(
+export async function manifestOf(
   request: ManifestRequest,
   name: string,
   carried: readonly PatchedDelta[],
   bytes: Uint8Array,
-): Manifest {
+): Promise<Manifest> {
+  // Schemas take longer to load than everything else of this room: a command that writes no manifest goes without.
+  const { manifestSchema } = await import("@kgraft/contract");
   const { release, packageVersion, architecture, buildId } = request.kernel;
   return manifestSchema.parse({
     schema: "kgraft-manifest/1",

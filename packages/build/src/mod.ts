@@ -13,9 +13,6 @@ export {
   SigningFailed,
   type UnitReason,
 } from "./errors.ts";
-export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
-export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
-export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";
 export { buildInitial, type InitialRequest } from "./initial.ts";
 export { linkModule, type LinkRequest } from "./module/link.ts";
 export { type SigningHash, signingHashes, type SigningKey } from "./module/sign.ts";

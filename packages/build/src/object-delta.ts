@@ -11,11 +11,11 @@ import {
 } from "@kgraft/delta";
 import {
   type ElfObject,
-  type ElfSymbol,
   type ObjectSection,
   type ObjectSymbol,
   SHN_UNDEF,
   STB_LOCAL,
+  type SymbolTable,
   writeObject,
 } from "@kgraft/elf";
 import { ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
@@ -23,7 +23,7 @@ import { type ExportedSymbol, moduleNameOf } from "./shipped/exports.ts";
 import type { KernelTable } from "./shipped/kernel-table.ts";
 import { type NamedKernel, type NamedObject, UnitTarget } from "./shipped/link-target.ts";
 import { SymbolIndex } from "./shipped/symbol-index.ts";
-import { readLoaded } from "./unit.ts";
+import { readLoaded } from "./read-loaded.ts";
 
 /** A file that was read, and what to call it in messages. */
 export interface NamedBytes {
@@ -167,10 +167,10 @@ function kernelOf(request: ObjectDeltaRequest, name: string): NamedKernel {
 }
 
 /** What a module leaves undefined somebody exports: the module was loaded that way. */
-function importsOf(object: string, symbols: readonly ElfSymbol[]): Map<string, ExportedSymbol> {
+function importsOf(object: string, symbols: SymbolTable): Map<string, ExportedSymbol> {
   if (object === "vmlinux") return new Map();
   return new Map(
-    symbols
+    Array.from({ length: symbols.length }, (_, index) => symbols.at(index))
       .filter(({ sectionIndex, name }) => sectionIndex === SHN_UNDEF && name !== "")
       .map(({ name }) => [name, { name, object: "vmlinux", crc: 0, namespace: "" }]),
   );

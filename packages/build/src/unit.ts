@@ -1,18 +1,12 @@
 /** One unit through the build: compiled before and after the change, compared, checked against the shipped kernel. */
 import { readFile } from "node:fs/promises";
 import { computeDelta, type LivepatchReference, type ReplacedFunction } from "@kgraft/delta";
-import {
-  bytesSource,
-  type ElfObject,
-  type ObjectSymbol,
-  readObject,
-  SHF_ALLOC,
-  STB_LOCAL,
-} from "@kgraft/elf";
+import { type ElfObject, type ObjectSymbol, STB_LOCAL } from "@kgraft/elf";
 import { CompileFailed, type CompiledUnit, type CompileRequest } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
+import { readLoaded } from "./read-loaded.ts";
 import { changedLayouts, keptLayout, layoutReason } from "./layouts.ts";
 import { unkeptSymbol } from "./source/structures.ts";
 import type { AffectedUnit } from "./source/units.ts";
@@ -118,14 +112,6 @@ async function compileKept(unit: string, root: string, compile: Compile): Promis
     if (error instanceof CompileFailed) return undefined;
     throw error;
   }
-}
-
-/** An object without debug data, which is most of the file; with what objtool wants to know of the code. */
-export function readLoaded(name: string, bytes: Uint8Array): ElfObject {
-  return readObject(
-    bytesSource(name, bytes),
-    (section) => (section.flags & SHF_ALLOC) !== 0 || section.name.startsWith(".discard."),
-  );
 }
 
 function newGlobals(original: ElfObject, patched: ElfObject): string[] {

@@ -7,7 +7,7 @@ import { compileUnit, type KernelTree, withElfFile } from "@kgraft/kernel";
 import { bootGuest } from "@kgraft/lab";
 import { expect, test } from "vitest";
 import { shadowTree } from "../../kernel/test/shadow-tree.ts";
-import { objectDelta, parseSymvers, tableOfImage } from "../src/mod.ts";
+import { objectDelta, parseSymvers, tableOfImage } from "../src/engine.ts";
 import { glueObject } from "../src/module/glue.ts";
 import { finishModule, joinModule } from "../src/module/module.ts";
 import { ShippedKernel } from "../src/shipped/shipped-kernel.ts";

@@ -8,26 +8,14 @@ import {
   ArgumentScannerError,
   buildApplication,
   buildRouteMap,
+  type Command,
   formatMessageForArgumentScannerError,
+  type RouteMap,
   run,
   text_en,
 } from "@stricli/core";
 import packageJson from "../package.json" with { type: "json" };
 import { makeBoard, type Stream } from "./board.ts";
-import { kgraftBuildCommand } from "./commands/build.ts";
-import { deltaCommand } from "./commands/delta.ts";
-import { demoCommand } from "./commands/demo.ts";
-import { diffCommand } from "./commands/diff.ts";
-import { doctorCommand } from "./commands/doctor.ts";
-import { kernelCheckCommand } from "./commands/kernel-check.ts";
-import { kernelFetchCommand } from "./commands/kernel-fetch.ts";
-import { kernelListCommand } from "./commands/kernel-list.ts";
-import { labRunCommand } from "./commands/lab-run.ts";
-import { packageInitialCommand } from "./commands/package/initial.ts";
-import { packageKgrCommand } from "./commands/package/kgr.ts";
-import { packagePatchCommand } from "./commands/package/patch.ts";
-import { packagePtfCommand } from "./commands/package/ptf.ts";
-import { planCommand } from "./commands/plan.ts";
 import { errorDocument, errorLines } from "./complaint.ts";
 import type { Context } from "./context.ts";
 import { UsageError } from "./errors.ts";
@@ -41,50 +29,82 @@ export interface Io {
   readonly signal: AbortSignal;
 }
 
-const routes = buildRouteMap<string, Context>({
-  routes: {
-    kernel: buildRouteMap({
-      routes: { check: kernelCheckCommand, fetch: kernelFetchCommand, list: kernelListCommand },
-      docs: { brief: "Fetch and list distribution kernels" },
-    }),
-    diff: diffCommand,
-    build: kgraftBuildCommand,
-    plan: planCommand,
-    delta: deltaCommand,
-    lab: buildRouteMap({
-      routes: { run: labRunCommand },
-      docs: { brief: "Boot kernels in QEMU and run commands in them" },
-    }),
-    package: buildRouteMap({
-      routes: {
-        initial: packageInitialCommand,
-        kgr: packageKgrCommand,
-        patch: packagePatchCommand,
-        ptf: packagePtfCommand,
-      },
-      docs: { brief: "Make packages, .deb and .rpm, of live patches and of kgr" },
-    }),
-    doctor: doctorCommand,
-    demo: demoCommand,
+/** Commands by their words. Each is loaded with the rooms that it needs, so only the one that is named is. */
+const commands: Readonly<Record<string, CommandLoader | Group>> = {
+  kernel: {
+    brief: "Fetch and list distribution kernels",
+    commands: {
+      check: async () => (await import("./commands/kernel-check.ts")).kernelCheckCommand,
+      fetch: async () => (await import("./commands/kernel-fetch.ts")).kernelFetchCommand,
+      list: async () => (await import("./commands/kernel-list.ts")).kernelListCommand,
+    },
   },
-  docs: {
-    brief: "Live patches for stock distribution kernels",
-    fullDescription: `Live patches for stock distribution kernels: from a source change to a module that replaces
+  diff: async () => (await import("./commands/diff.ts")).diffCommand,
+  build: async () => (await import("./commands/build.ts")).kgraftBuildCommand,
+  plan: async () => (await import("./commands/plan.ts")).planCommand,
+  delta: async () => (await import("./commands/delta.ts")).deltaCommand,
+  lab: {
+    brief: "Boot kernels in QEMU and run commands in them",
+    commands: { run: async () => (await import("./commands/lab-run.ts")).labRunCommand },
+  },
+  package: {
+    brief: "Make packages, .deb and .rpm, of live patches and of kgr",
+    commands: {
+      initial: async () => (await import("./commands/package/initial.ts")).packageInitialCommand,
+      kgr: async () => (await import("./commands/package/kgr.ts")).packageKgrCommand,
+      patch: async () => (await import("./commands/package/patch.ts")).packagePatchCommand,
+      ptf: async () => (await import("./commands/package/ptf.ts")).packagePtfCommand,
+    },
+  },
+  doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
+  demo: async () => (await import("./commands/demo.ts")).demoCommand,
+};
+
+type CommandLoader = () => Promise<Command<Context>>;
+
+interface Group {
+  readonly brief: string;
+  readonly commands: Readonly<Record<string, CommandLoader>>;
+}
+
+/** The command that the words begin with, by itself; all of them where none does (`--help`, a misspelt word). */
+async function loadRoutes([word = ""]: readonly string[]): Promise<RouteMap<Context>> {
+  const named = Object.hasOwn(commands, word) ? { [word]: commands[word]! } : commands; // it has the word
+  const routes = await eachLoaded(named, async (one) => {
+    if (typeof one === "function") return one();
+    const group = await eachLoaded(one.commands, (load) => load());
+    return buildRouteMap({ routes: group, docs: { brief: one.brief } });
+  });
+  return buildRouteMap<string, Context>({
+    routes,
+    docs: {
+      brief: "Live patches for stock distribution kernels",
+      fullDescription: `Live patches for stock distribution kernels: from a source change to a module that replaces
 functions of the running kernel.
 
 Exit status:
 ${exitCodeLines().join("\n")}
 
 kgraft(1) tells more; kgr(1) is the tool on the patched machine.`,
-  },
-});
+    },
+  });
+}
+
+async function eachLoaded<T, U>(
+  table: Readonly<Record<string, T>>,
+  load: (one: T) => Promise<U>,
+): Promise<Record<string, U>> {
+  return Object.fromEntries(
+    await Promise.all(Object.entries(table).map(async ([word, one]) => [word, await load(one)] as const)),
+  );
+}
 
 /** Runs the command; all that it answers goes to `io`. @returns the exit status */
 export async function kgraft(argv: readonly string[], io: Io): Promise<number> {
   const color = wantsColor(io.stdout.isTTY === true, io.env);
   const board = makeBoard(io.stdout, io.stderr, makeStyle(wantsColor(io.stderr.isTTY === true, io.env)));
   let failure: { readonly error: unknown } | undefined;
-  const app = application((error) => (failure ??= { error }));
+  const app = application(await loadRoutes(argv), (error) => (failure ??= { error }));
   const context: Context = {
     // Its own complaints are taken as values; see application().
     process: {
@@ -124,7 +144,7 @@ function wantsJson(argv: readonly string[]): boolean {
   return (end < 0 ? argv : argv.slice(0, end)).includes("--json");
 }
 
-function application(onFailure: (error: unknown) => void): Application<Context> {
+function application(routes: RouteMap<Context>, onFailure: (error: unknown) => void): Application<Context> {
   const take = (error: unknown): string => {
     onFailure(error);
     return "";

@@ -26,10 +26,11 @@ export class Special {
   readonly #byOwner = new Map<Part, SpecialEntry[]>();
 
   constructor(parts: Parts, entrySizes: ReadonlyMap<string, number>) {
+    const sections = Map.groupBy(parts.object.sections, ({ name }) => name);
     for (const table of specialTables) {
+      const [companion] = sections.get(table.companion ?? "") ?? [];
       // -ffunction-sections may give each function its own table (__patchable_function_entries), of the same name.
-      for (const section of parts.object.sections.filter(({ name }) => name === table.section)) {
-        const companion = parts.object.sections.find(({ name }) => name === table.companion);
+      for (const section of sections.get(table.section) ?? []) {
         this.#read(parts, table, section, companion, entrySizes);
       }
     }

@@ -10,6 +10,7 @@ import {
   ElfFormatError,
   mergeObjects,
   openElf,
+  openSymbols,
   readBuildId,
   readObject,
   readSymbols,
@@ -289,6 +290,27 @@ describe("openElf(), readObject() on what is no object", () => {
     expect(sectionNamed(merged, ".data")?.relocations).toHaveLength(200_000);
   });
 
+  test("find symbols by name as a look at each does, several of one name in order", () => {
+    const bytes = inFolder((directory) => {
+      const long = "n".repeat(100); // longer than what is hashed of a name
+      const labels = [...Array.from({ length: 3000 }, (_, n) => `name${n}`), `${long}1`, `${long}2`];
+      writeFileSync(join(directory, "a.s"), labels.map((name) => `${name}: .byte 1\n`).join(""));
+      writeFileSync(
+        join(directory, "b.s"),
+        "name7: .byte 1\nname8: .byte 2\n.globl \u00e9\n\u00e9: .byte 3\n",
+      );
+      for (const unit of ["a", "b"]) execFileSync("as", ["-o", `${unit}.o`, `${unit}.s`], { cwd: directory });
+      execFileSync("ld", ["-r", "-o", "both.o", "a.o", "b.o"], { cwd: directory });
+      return readFileSync(join(directory, "both.o"));
+    });
+    const file = openElf(bytesSource("both.o", bytes));
+    const [all, table] = [readSymbols(file), openSymbols(file)];
+    const names = new Set([...all.map(({ name }) => name), "nowhere"]);
+    for (const name of names) expect(table.named(name)).toEqual(all.filter((symbol) => symbol.name === name));
+    expect(table.named("name7").map(({ index }) => index).length).toBe(2);
+    expect(table.ofType(0)).toEqual(all.flatMap(({ type, index }) => (type === 0 ? [index] : [])));
+  });
+
   test("never crash on damaged bytes", () => {
     fc.assert(
       fc.property(fc.array(fc.tuple(fc.nat(object.length - 1), fc.nat(255)), { maxLength: 8 }), (changes) => {
@@ -296,7 +318,9 @@ describe("openElf(), readObject() on what is no object", () => {
         for (const [offset, byte] of changes) bytes[offset] = byte;
         try {
           writeObject(readObject(bytesSource("unit.o", bytes)));
-          readSymbols(openElf(bytesSource("unit.o", bytes)));
+          const symbols = readSymbols(openElf(bytesSource("unit.o", bytes)));
+          const table = openSymbols(openElf(bytesSource("unit.o", bytes)));
+          for (const { name } of symbols) table.named(name);
         } catch (error) {
           if (!(error instanceof ElfFormatError)) throw error;
         }

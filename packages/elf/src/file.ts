@@ -180,7 +180,7 @@ function readSectionTable(
       fail(
         source,
         `section header ${header.index}`,
-        `name offset is ${nameOffset}, wanted below ${names.sizeBytes}`,
+        `name offset is ${nameOffset}, wanted below ${names.bytes.length}`,
       );
     return { ...header, name };
   });

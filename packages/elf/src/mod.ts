@@ -32,5 +32,12 @@ export {
 export { type ElfRelocation, readRelocations } from "./relocations.ts";
 export { type ByteSource, bytesSource } from "./source.ts";
 export { type StringTable, stringTable } from "./strings.ts";
-export { type ElfSymbol, readSymbols, type SymbolIndex } from "./symbols.ts";
+export {
+  type ElfSymbol,
+  openSymbols,
+  readSymbols,
+  type SymbolIndex,
+  type SymbolTable,
+  symbolTable,
+} from "./symbols.ts";
 export { writeObject } from "./write.ts";

@@ -1,6 +1,8 @@
 /** Names in a string table, by offset. */
 export interface StringTable {
-  readonly sizeBytes: number;
+  readonly bytes: Uint8Array;
+  /** Where the string that starts at `offset` ends: undefined when it starts outside the table, or has no end there. */
+  endOf(offset: number): number | undefined;
   /** The zero-terminated string at `offset`, or undefined when it starts or ends outside the table, or has no end. */
   at(offset: number): string | undefined;
 }
@@ -15,18 +17,30 @@ const MAX_NAME_BYTES = 65_535;
  * bytes is decoded name by name.
  */
 export function stringTable(data: Uint8Array): StringTable {
-  const ascii = data.every((byte) => byte < 0x80);
-  const whole = ascii ? utf8.decode(data) : "";
+  let whole: string | false | undefined; // not asked for yet; false where it is not ASCII
+  const endOf = (offset: number): number | undefined => {
+    if (offset < 0 || offset >= data.length) return undefined;
+    // Most names are shorter than what a call of indexOf() costs.
+    for (let end = offset; end < offset + 64; end++) if (data[end] === 0) return end;
+    const length = data.subarray(offset, offset + MAX_NAME_BYTES + 1).indexOf(0);
+    return length < 0 ? undefined : offset + length;
+  };
   return {
-    sizeBytes: data.length,
+    bytes: data,
+    endOf,
     at(offset) {
-      if (offset < 0 || offset >= data.length) return undefined;
-      const length = data.subarray(offset, offset + MAX_NAME_BYTES + 1).indexOf(0);
-      if (length < 0) return undefined;
-      const end = offset + length;
-      return ascii ? whole.slice(offset, end) : utf8.decode(data.subarray(offset, end));
+      const end = endOf(offset);
+      if (end === undefined) return undefined;
+      whole ??= isAscii(data) && utf8.decode(data);
+      return whole === false ? utf8.decode(data.subarray(offset, end)) : whole.slice(offset, end);
     },
   };
+}
+
+/** A loop, for it goes over megabytes: `every()` takes ten times as long. */
+function isAscii(data: Uint8Array): boolean {
+  for (let at = 0; at < data.length; at++) if (data[at]! >= 0x80) return false; // at < length
+  return true;
 }
 
 /** Collects names into the bytes of a string table; equal names share one place. */

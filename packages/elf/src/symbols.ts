@@ -1,10 +1,12 @@
 /**
- * The symbol table. A kernel image has a hundred thousand symbols, so one pass decodes them all.
+ * The symbol table. A kernel image has a hundred thousand symbols, of which one unit asks for a few hundred: so one pass
+ * checks them all and finds their names' places, and a symbol is decoded when it is asked for.
  * Source: System V ABI, chapter 4, "Symbol Table"; SHN_XINDEX entries take their section from the parallel table
  * of type SHT_SYMTAB_SHNDX.
  */
 import { SHN_XINDEX, SHT_SYMTAB, SHT_SYMTAB_SHNDX } from "./constants.ts";
 import { type ElfFile, fail, readNames, sectionData, type SectionHeader } from "./file.ts";
+import type { StringTable } from "./strings.ts";
 
 declare const symbolIndexBrand: unique symbol;
 /** Index into a file's symbol table. */
@@ -28,6 +30,16 @@ export interface ElfSymbol {
   readonly sizeBytes: number;
 }
 
+/** Symbols in their table's order, the null symbol included. */
+export interface SymbolTable {
+  readonly length: number;
+  at(index: number): ElfSymbol;
+  /** All of that name, in order. */
+  named(name: string): ElfSymbol[];
+  /** Indices of all of that type, in order. */
+  ofType(type: number): number[];
+}
+
 export const SYMBOL_SIZE_BYTES = 24;
 /** A kernel image has over a hundred thousand. */
 const MAX_SYMBOLS = 4_000_000;
@@ -38,8 +50,18 @@ const MAX_SYMBOLS = 4_000_000;
  * @throws {ElfFormatError} when the table is malformed
  */
 export function readSymbols(file: ElfFile): ElfSymbol[] {
+  const table = openSymbols(file);
+  return Array.from({ length: table.length }, (_, index) => table.at(index));
+}
+
+/**
+ * The file's symbols, decoded as they are asked for; the file may be closed before.
+ *
+ * @throws {ElfFormatError} when the table is malformed
+ */
+export function openSymbols(file: ElfFile): SymbolTable {
   const table = file.sections.find((section) => section.type === SHT_SYMTAB);
-  if (table === undefined) return [];
+  if (table === undefined) return symbolTable([]);
   const { source } = file;
   if (table.entrySizeBytes !== SYMBOL_SIZE_BYTES)
     fail(source, "symbol table", `entry size is ${table.entrySizeBytes}, wanted ${SYMBOL_SIZE_BYTES}`);
@@ -55,42 +77,135 @@ export function readSymbols(file: ElfFile): ElfSymbol[] {
       `size is ${table.sizeBytes}, wanted at most ${MAX_SYMBOLS * SYMBOL_SIZE_BYTES}`,
     );
   const names = readNames(source, "names of symbols", namesHeader);
-  const extended = extendedIndices(file, table);
-  const bytes = sectionData(file, table);
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return new EncodedSymbols(file, sectionData(file, table), names, extendedIndices(file, table));
+}
 
-  const symbols: ElfSymbol[] = [];
-  for (let index = 0, at = 0; at < bytes.length; index++, at += SYMBOL_SIZE_BYTES) {
-    const nameOffset = view.getUint32(at, true);
-    const info = view.getUint8(at + 4);
-    const raw = view.getUint16(at + 6, true);
-    const sectionIndex = raw === SHN_XINDEX ? extended?.getUint32(index * 4, true) : raw;
-    const reserved = raw >= 0xff00 && raw !== SHN_XINDEX;
-    const name = names.at(nameOffset);
-    if (name === undefined)
-      fail(source, `symbol ${index}`, `name offset is ${nameOffset}, wanted below ${names.sizeBytes}`);
-    if (sectionIndex === undefined || (!reserved && sectionIndex >= file.sections.length))
-      fail(
-        source,
-        `symbol ${name || index}`,
-        `section index is ${sectionIndex ?? raw}, wanted below ${file.sections.length}`,
-      );
-    const sizeBytes = view.getBigUint64(at + 16, true);
-    if (sizeBytes > BigInt(Number.MAX_SAFE_INTEGER))
-      fail(source, `symbol ${name || index}`, `size is ${sizeBytes}, wanted at most 2^53`);
-    symbols.push({
+/** The same over symbols that are decoded already. */
+export function symbolTable(symbols: readonly ElfSymbol[]): SymbolTable {
+  let byName: Map<string, ElfSymbol[]> | undefined;
+  return {
+    length: symbols.length,
+    at: (index) => symbols[index]!, // the caller keeps to the length
+    named: (name) => (byName ??= Map.groupBy(symbols, (symbol) => symbol.name)).get(name) ?? [],
+    ofType: (type) => symbols.flatMap((symbol, index) => (symbol.type === type ? [index] : [])),
+  };
+}
+
+class EncodedSymbols implements SymbolTable {
+  readonly length: number;
+  readonly #view: DataView;
+  readonly #names: StringTable;
+  readonly #extended: DataView | undefined;
+  /** The first symbol of each hash of a name, counted from 1, and for each symbol the next of its hash. */
+  readonly #first: Int32Array;
+  readonly #next: Int32Array;
+
+  constructor(file: ElfFile, bytes: Uint8Array, names: StringTable, extended: DataView | undefined) {
+    this.length = bytes.length / SYMBOL_SIZE_BYTES;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    this.#names = names;
+    this.#extended = extended;
+    this.#first = new Int32Array(2 ** Math.ceil(Math.log2(this.length + 1)));
+    this.#next = new Int32Array(this.length);
+    // From the end, so that each hash's symbols are met in order.
+    for (let index = this.length - 1; index >= 0; index--) {
+      this.#check(file, index);
+      const slot = hashOf(names.bytes, this.#nameOffset(index)) & (this.#first.length - 1);
+      this.#next[index] = this.#first[slot]!; // a slot is below the length
+      this.#first[slot] = index + 1;
+    }
+  }
+
+  at(index: number): ElfSymbol {
+    const at = index * SYMBOL_SIZE_BYTES;
+    const info = this.#view.getUint8(at + 4);
+    const raw = this.#view.getUint16(at + 6, true);
+    return {
       index: index as SymbolIndex,
-      name,
+      name: this.#names.at(this.#nameOffset(index)) ?? "", // checked at the beginning
       binding: info >> 4,
       type: info & 0xf,
-      other: view.getUint8(at + 5),
-      sectionIndex,
-      reserved,
-      value: view.getBigUint64(at + 8, true),
-      sizeBytes: Number(sizeBytes),
-    });
+      other: this.#view.getUint8(at + 5),
+      sectionIndex: this.#sectionIndex(index) ?? raw, // checked at the beginning
+      reserved: isReserved(raw),
+      value: this.#view.getBigUint64(at + 8, true),
+      sizeBytes: Number(this.#view.getBigUint64(at + 16, true)),
+    };
   }
-  return symbols;
+
+  named(name: string): ElfSymbol[] {
+    const wanted = utf8.encode(`${name}\0`);
+    const found: ElfSymbol[] = [];
+    let next = this.#first[hashOf(wanted, 0) & (this.#first.length - 1)]!; // a slot is below the length
+    for (; next !== 0; next = this.#next[next - 1]!)
+      if (startsWith(this.#names.bytes, this.#nameOffset(next - 1), wanted)) found.push(this.at(next - 1));
+    return found;
+  }
+
+  ofType(type: number): number[] {
+    const found: number[] = [];
+    for (let index = 0; index < this.length; index++)
+      if ((this.#view.getUint8(index * SYMBOL_SIZE_BYTES + 4) & 0xf) === type) found.push(index);
+    return found;
+  }
+
+  #check({ source, sections }: ElfFile, index: number): void {
+    const nameOffset = this.#nameOffset(index);
+    if (this.#names.endOf(nameOffset) === undefined)
+      fail(
+        source,
+        `symbol ${index}`,
+        `name offset is ${nameOffset}, wanted below ${this.#names.bytes.length}`,
+      );
+    const raw = this.#view.getUint16(index * SYMBOL_SIZE_BYTES + 6, true);
+    const sectionIndex = this.#sectionIndex(index);
+    if (sectionIndex === undefined || (!isReserved(raw) && sectionIndex >= sections.length))
+      fail(
+        source,
+        `symbol ${this.#names.at(nameOffset) || index}`,
+        `section index is ${sectionIndex ?? raw}, wanted below ${sections.length}`,
+      );
+    // The upper half of 64 bits.
+    if (this.#view.getUint32(index * SYMBOL_SIZE_BYTES + 20, true) < 2 ** 21) return;
+    const sizeBytes = this.#view.getBigUint64(index * SYMBOL_SIZE_BYTES + 16, true);
+    fail(
+      source,
+      `symbol ${this.#names.at(nameOffset) || index}`,
+      `size is ${sizeBytes}, wanted at most 2^53`,
+    );
+  }
+
+  #nameOffset(index: number): number {
+    return this.#view.getUint32(index * SYMBOL_SIZE_BYTES, true);
+  }
+
+  /** Undefined where the table of extended indices is missing. */
+  #sectionIndex(index: number): number | undefined {
+    const raw = this.#view.getUint16(index * SYMBOL_SIZE_BYTES + 6, true);
+    return raw === SHN_XINDEX ? this.#extended?.getUint32(index * 4, true) : raw;
+  }
+}
+
+const utf8 = new TextEncoder();
+
+/** Whether a section index is one of the reserved values and names no section. */
+function isReserved(raw: number): boolean {
+  return raw >= 0xff00 && raw !== SHN_XINDEX;
+}
+
+/** So many bytes of a name tell most names apart; and a lying table cannot make each of its symbols take long. */
+const HASHED_BYTES = 64;
+
+/** FNV-1a of a name, from `start` to the zero byte. */
+function hashOf(bytes: Uint8Array, start: number): number {
+  let hash = 0x811c9dc5;
+  for (let at = start; at < start + HASHED_BYTES && bytes[at] !== 0; at++)
+    hash = Math.imul(hash ^ bytes[at]!, 0x01000193); // the names end within the table
+  return hash;
+}
+
+function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
+  return wanted.every((byte, index) => bytes[start + index] === byte);
 }
 
 function extendedIndices(file: ElfFile, table: SectionHeader): DataView | undefined {

@@ -12,6 +12,7 @@ export { withElfFile } from "./elf-file.ts";
 export * from "./errors.ts";
 export { fetchKernel, type KernelRequest } from "./fetch.ts";
 export type { OnProgress, Progress } from "./progress.ts";
+export { run, type RunOptions, type RunResult } from "./run.ts";
 export { type KernelSummary, type KernelTree, listKernels, makeArguments, openKernel } from "./tree.ts";
 export { type UnitObject, type Units, unitsOf } from "./units.ts";
 export { type ChangelogRequest, readChangelog } from "./changelog.ts";

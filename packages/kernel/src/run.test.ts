@@ -8,11 +8,13 @@ const { signal } = new AbortController();
 describe("run()", () => {
   test("gives output and status", async () => {
     const args = ["-c", "echo out; echo err >&2; exit 3"];
-    expect(await run("sh", args, { signal, okCodes: [3] })).toEqual({
-      code: 3,
-      stdout: "out\n",
-      stderr: "err\n",
-    });
+    for (const okCodes of [[3], "all"] as const) {
+      expect(await run("sh", args, { signal, okCodes })).toEqual({
+        code: 3,
+        stdout: "out\n",
+        stderr: "err\n",
+      });
+    }
   });
 
   test.each([
@@ -23,6 +25,11 @@ describe("run()", () => {
     const running = run(command, args, { signal });
     await expect(running).rejects.toMatchObject({ name });
     await expect(running).rejects.toThrow(message);
+  });
+
+  test("NoSpace, whichever status the caller looks at itself", async () => {
+    const running = run("sh", ["-c", "cat /etc/os-release > /dev/full"], { signal, okCodes: "all" });
+    await expect(running).rejects.toMatchObject({ name: "NoSpace" });
   });
 
   test("an abort ends the whole group before it returns", async () => {

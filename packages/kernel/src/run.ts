@@ -10,8 +10,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** The whole environment; default: this process's, in the C locale. */
   readonly env?: NodeJS.ProcessEnv;
-  /** Exit statuses that are not failures; default 0. */
-  readonly okCodes?: readonly number[];
+  /** Exit statuses that are not failures; default 0. With "all" the caller looks at it, but for want of space. */
+  readonly okCodes?: readonly number[] | "all";
   /** Takes the output as it comes; `stdout` of the result then stays empty. */
   readonly onStdout?: (chunk: Buffer) => void;
 }
@@ -51,9 +51,15 @@ export async function run(command: string, args: readonly string[], options: Run
   const code = await ended(child, command, options.signal);
   options.signal.throwIfAborted();
   const errors = Buffer.concat(stderr).toString();
-  if (!(options.okCodes ?? [0]).includes(code)) {
+  const { okCodes = [0] } = options;
+  if (!(okCodes === "all" ? [0] : okCodes).includes(code)) {
     if (/No space left on device|Disk quota exceeded/.test(errors)) throw new NoSpace(options.cwd ?? command);
-    throw new CommandFailed(`run ${command}`, code, errors || Buffer.concat(stdout).toString().slice(-4096));
+    if (okCodes !== "all")
+      throw new CommandFailed(
+        `run ${command}`,
+        code,
+        errors || Buffer.concat(stdout).toString().slice(-4096),
+      );
   }
   return { code, stdout: Buffer.concat(stdout).toString(), stderr: errors };
 }

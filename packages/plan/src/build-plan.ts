@@ -33,7 +33,7 @@ export async function buildPlan(
   const glue = await glueObject(kernel.tree, signal);
   const bytes = await linkModule(kernel, { name, glue, deltas }, signal);
   const repaired = fixes.filter(({ verdict }) => verdict === "carried");
-  const manifest = manifestOf(
+  const manifest = await manifestOf(
     {
       kernel: kernel.tree,
       patches: [update.patch],

@@ -3,8 +3,7 @@ import { createHash } from "node:crypto";
 import { copyFile, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { bytesSource, type ElfObject, readObject, SHF_ALLOC } from "@kgraft/elf";
-import { type KernelTree, makeArguments, objtoolCommand } from "@kgraft/kernel";
-import { execa } from "execa";
+import { type KernelTree, makeArguments, objtoolCommand, run } from "@kgraft/kernel";
 import { ShippedKernelUnfit } from "../errors.ts";
 
 /** Compiles glue.c unless the kernel's cache has it already. */
@@ -34,15 +33,13 @@ async function compile(
     await writeFile(join(directory, "kgraft_glue.c"), source);
     await writeFile(join(directory, "Kbuild"), kbuild);
     const words = ["-C", tree.sourceDirectory, `M=${directory}`, ...makeArguments(tree), "kgraft_glue.o"];
-    const { exitCode, stderr } = await execa("make", words, {
-      cancelSignal: signal,
-      reject: false,
-      stdin: "ignore",
+    const { code, stderr } = await run("make", words, {
+      signal,
+      okCodes: "all",
     });
-    signal.throwIfAborted();
-    if (exitCode !== 0) {
+    if (code !== 0) {
       throw new ShippedKernelUnfit(
-        `cannot compile the module's glue for ${tree.release}: make ended with ${exitCode ?? "a signal"}\n${stderr}`,
+        `cannot compile the module's glue for ${tree.release}: make ended with ${code}\n${stderr}`,
         `kgraft kernel fetch ${tree.release} prepares the kernel's tree; kgraft doctor names missing tools`,
       );
     }

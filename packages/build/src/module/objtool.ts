@@ -6,8 +6,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bytesSource, readObject, writeObject } from "@kgraft/elf";
-import { type KernelTree, objtoolCommand } from "@kgraft/kernel";
-import { execa } from "execa";
+import { type KernelTree, objtoolCommand, run } from "@kgraft/kernel";
 import { ShippedKernelUnfit } from "../errors.ts";
 import type { JoinedModule } from "./module.ts";
 
@@ -23,17 +22,15 @@ export async function runObjtool(
   try {
     const path = join(directory, "module.o");
     await writeFile(path, writeObject(joined.object));
-    const { exitCode, stderr } = await execa(objtool.command, [...objtool.arguments, path], {
+    const { code, stderr } = await run(objtool.command, [...objtool.arguments, path], {
       cwd: tree.sourceDirectory,
-      cancelSignal: signal,
-      reject: false,
-      stdin: "ignore",
+      signal,
+      okCodes: "all",
     });
-    signal.throwIfAborted();
     // Some versions end well although they gave up: whatever objtool has to say of a live patch, it is not finished.
-    if (exitCode !== 0 || stderr.trim() !== "") {
+    if (code !== 0 || stderr.trim() !== "") {
       throw new ShippedKernelUnfit(
-        `cannot finish the live patch: objtool ended with ${exitCode ?? "a signal"}\n${stderr.replaceAll(path, joined.object.name)}`,
+        `cannot finish the live patch: objtool ended with ${code}\n${stderr.replaceAll(path, joined.object.name)}`,
         "objtool found code that it cannot follow: the message names the function",
       );
     }

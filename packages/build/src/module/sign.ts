@@ -8,8 +8,7 @@ import { createPrivateKey, type KeyObject, X509Certificate } from "node:crypto";
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { KernelTree } from "@kgraft/kernel";
-import { execa } from "execa";
+import { type KernelTree, run } from "@kgraft/kernel";
 import { SigningFailed } from "../errors.ts";
 
 export interface SigningKey {
@@ -81,15 +80,13 @@ export async function signModule(
     const [unsigned, signed] = [join(directory, "module.ko"), join(directory, "signed.ko")];
     await writeFile(unsigned, module);
     const program = join(tree.sourceDirectory, "scripts/sign-file");
-    const { exitCode, stderr } = await execa(program, [hash, key, certificate, unsigned, signed], {
-      cancelSignal: signal,
-      reject: false,
-      stdin: "ignore",
+    const { code, stderr } = await run(program, [hash, key, certificate, unsigned, signed], {
+      signal,
+      okCodes: "all",
     });
-    signal.throwIfAborted();
-    if (exitCode !== 0) {
+    if (code !== 0) {
       throw new SigningFailed(
-        `cannot sign the live patch: sign-file ended with ${exitCode ?? "a signal"}\n${stderr}`,
+        `cannot sign the live patch: sign-file ended with ${code}\n${stderr}`,
         "see what sign-file says; kgraft doctor names missing libraries",
       );
     }

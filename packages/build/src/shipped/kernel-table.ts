@@ -8,22 +8,24 @@ import {
   ElfFormatError,
   type ElfSymbol,
   findSection,
-  readSymbols,
+  openSymbols,
   SHN_ABS,
   SHN_COMMON,
   SHN_UNDEF,
+  type SymbolTable,
+  symbolTable,
 } from "@kgraft/elf";
 import { readStructLayouts } from "@kgraft/kernel";
 
 export interface KernelTable {
-  readonly symbols: readonly ElfSymbol[];
+  readonly symbols: SymbolTable;
   /** The kernel's structures that tables of code are made of, where the image has type information (BTF). */
   readonly layouts: ReadonlyMap<string, { readonly sizeBytes: number }>;
 }
 
 /** @throws {ElfFormatError} when the image has no symbols, or is malformed */
 export function tableOfImage(file: ElfFile): KernelTable {
-  const symbols = readSymbols(file);
+  const symbols = openSymbols(file);
   if (symbols.length === 0) throw noSymbols(file.source.name, "section .symtab");
   const hasTypes = findSection(file, ".BTF") !== undefined;
   return { symbols, layouts: hasTypes ? readStructLayouts(file, entryTypes) : new Map() };
@@ -67,7 +69,7 @@ export function tableOfText(name: string, text: string): KernelTable {
     symbols.push(symbol);
   }
   if (symbols.length === 0) throw noSymbols(name, "lines of readelf -s --wide, or an ELF image");
-  return { symbols, layouts: new Map() };
+  return { symbols: symbolTable(symbols), layouts: new Map() };
 }
 
 function symbolOf(line: string): ElfSymbol | undefined {

@@ -5,7 +5,7 @@
 import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
-import { type ElfFile, type ElfSymbol, findSection, readSymbols, sectionData } from "@kgraft/elf";
+import { type ElfFile, type ElfSymbol, findSection, openSymbols, sectionData } from "@kgraft/elf";
 import { entryTypes } from "@kgraft/delta";
 import { type KernelTree, readStructLayouts, type StructLayout, withElfFile } from "@kgraft/kernel";
 import { type ExportedSymbol, moduleNameOf, parseSymvers } from "./exports.ts";
@@ -61,7 +61,7 @@ export class ShippedKernel {
 
   #vmlinux(): ShippedObject {
     const withFile = open(this.tree.vmlinux, "vmlinux");
-    const symbols = new SymbolIndex(withFile(readSymbols), "address");
+    const symbols = new SymbolIndex(withFile(openSymbols), "address");
     return { name: "vmlinux", symbols, depends: [], withFile };
   }
 
@@ -72,9 +72,9 @@ export class ShippedKernel {
     const unstripped = withElfFile(
       join(this.tree.debugModulesDirectory, path),
       `${name} (debug)`,
-      readSymbols,
+      openSymbols,
     );
-    const symbols = new SymbolIndex(withFile(readSymbols), "table", unstripped);
+    const symbols = new SymbolIndex(withFile(openSymbols), "table", unstripped);
     return { name, symbols, depends: withFile(dependsOf), withFile };
   }
 }

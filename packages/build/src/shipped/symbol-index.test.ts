@@ -1,4 +1,4 @@
-import type { ElfSymbol } from "@kgraft/elf";
+import { type ElfSymbol, symbolTable } from "@kgraft/elf";
 import { describe, expect, test } from "vitest";
 import { SymbolIndex } from "./symbol-index.ts";
 
@@ -32,7 +32,7 @@ describe("SymbolIndex", () => {
   );
 
   test("symposOf() counts by address where kallsyms is sorted by it", () => {
-    const index = new SymbolIndex(symbols, "address");
+    const index = new SymbolIndex(symbolTable(symbols), "address");
     const [second, first] = index
       .localsOfFiles("inode.c")
       .map((locals) => locals.find(({ name }) => name === "show"));
@@ -42,7 +42,7 @@ describe("SymbolIndex", () => {
   });
 
   test("symposOf() counts by place in the table for a module", () => {
-    const index = new SymbolIndex(symbols, "table");
+    const index = new SymbolIndex(symbolTable(symbols), "table");
     const [first, second] = index
       .localsOfFiles("inode.c")
       .map((locals) => locals.find(({ name }) => name === "show"));
@@ -52,14 +52,14 @@ describe("SymbolIndex", () => {
   });
 
   test("symposOf() is 0 for a name that occurs once", () => {
-    const index = new SymbolIndex(symbols, "address");
+    const index = new SymbolIndex(symbolTable(symbols), "address");
     const only = index.localsOfFiles("inode.c")[0]?.find(({ name }) => name === "only_here");
     expect(only && index.symposOf(only)).toBe(0);
   });
 
   test("localsOfFiles() finds files in a table that the kernel's own is stripped of", () => {
     const stripped = symbols.filter(({ name }) => name !== "inode.c");
-    const index = new SymbolIndex(stripped, "table", symbols);
+    const index = new SymbolIndex(symbolTable(stripped), "table", symbolTable(symbols));
     expect(index.localsOfFiles("inode.c").map((locals) => locals.map(({ name }) => name))).toEqual([
       ["show", "only_here"],
       ["show"],

@@ -5,41 +5,36 @@
  * Source: klp_find_object_symbol() in kernel/livepatch/core.c; module_kallsyms_on_each_symbol() in
  * kernel/module/kallsyms.c; scripts/kallsyms.c for what vmlinux leaves out.
  */
-import { type ElfSymbol, SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION } from "@kgraft/elf";
+import { type ElfSymbol, SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, type SymbolTable } from "@kgraft/elf";
 
 export class SymbolIndex {
-  readonly #byName: ReadonlyMap<string, readonly ElfSymbol[]>;
-  /** Local symbols of each compiled file, by the file's base name: one list for each file of that name. */
-  readonly #files: ReadonlyMap<string, readonly (readonly ElfSymbol[])[]>;
+  readonly #symbols: SymbolTable;
+  readonly #order: "address" | "table";
+  readonly #unstripped: SymbolTable;
+  readonly #byName = new Map<string, readonly ElfSymbol[]>();
+  /** Compiled files in the unstripped table: the base name of each, and where its local symbols begin and end. */
+  #files: readonly FileBlock[] | undefined;
 
   /**
    * @param symbols the table that the running kernel has
    * @param order what positions are counted by
    * @param unstripped the table with the names of source files, where the kernel's own is stripped of them
    */
-  constructor(
-    symbols: readonly ElfSymbol[],
-    order: "address" | "table",
-    unstripped: readonly ElfSymbol[] = symbols,
-  ) {
-    const named = symbols.filter(isInKallsyms);
-    if (order === "address") named.sort((a, b) => (a.value < b.value ? -1 : a.value > b.value ? 1 : 0));
-    this.#byName = Map.groupBy(named, ({ name }) => name);
-    const files = Map.groupBy(fileBlocks(unstripped), ({ file }) => file);
-    this.#files = new Map(
-      [...files].map(([file, blocks]) => [file, blocks.map((block) => this.#own(block.symbols))]),
-    );
+  constructor(symbols: SymbolTable, order: "address" | "table", unstripped: SymbolTable = symbols) {
+    this.#symbols = symbols;
+    this.#order = order;
+    this.#unstripped = unstripped;
   }
 
   /** The one global symbol of that name, if the object defines it. */
   global(name: string): ElfSymbol | undefined {
-    return this.#byName.get(name)?.find(({ binding }) => binding !== STB_LOCAL);
+    return this.#named(name).find(({ binding }) => binding !== STB_LOCAL);
   }
 
   /** Position as the livepatch core counts it: 0 for a name that occurs once, otherwise from 1. */
-  symposOf(symbol: ElfSymbol): number {
-    const namesakes = this.#byName.get(symbol.name) ?? [];
-    return namesakes.length <= 1 ? 0 : namesakes.indexOf(symbol) + 1;
+  symposOf({ name, index }: ElfSymbol): number {
+    const namesakes = this.#named(name);
+    return namesakes.length <= 1 ? 0 : namesakes.findIndex((one) => one.index === index) + 1;
   }
 
   /**
@@ -47,17 +42,35 @@ export class SymbolIndex {
    * files' names has its local symbols in one heap.
    */
   localsOfFiles(baseName: string): readonly (readonly ElfSymbol[])[] {
-    if (this.#files.size > 0) return this.#files.get(baseName) ?? [];
-    return [[...this.#byName.values()].flat().filter(({ binding }) => binding === STB_LOCAL)];
+    this.#files ??= fileBlocks(this.#unstripped);
+    if (this.#files.length === 0) return [locals(this.#symbols, 0, this.#symbols.length)];
+    return this.#files
+      .filter(({ file }) => file === baseName)
+      .map(({ start, end }) => this.#own(locals(this.#unstripped, start, end)));
+  }
+
+  /** All of that name that kallsyms has, in its order. */
+  #named(name: string): readonly ElfSymbol[] {
+    let known = this.#byName.get(name);
+    if (known === undefined) {
+      const named = this.#symbols.named(name).filter(isInKallsyms);
+      known = this.#order === "table" ? named : named.toSorted(byAddress);
+      this.#byName.set(name, known);
+    }
+    return known;
   }
 
   /** The kernel's own entries for symbols of the unstripped file: same name, section and place. */
   #own(symbols: readonly ElfSymbol[]): ElfSymbol[] {
     return symbols.flatMap(
       ({ name, sectionIndex, value }) =>
-        this.#byName.get(name)?.find((own) => own.sectionIndex === sectionIndex && own.value === value) ?? [],
+        this.#named(name).find((own) => own.sectionIndex === sectionIndex && own.value === value) ?? [],
     );
   }
+}
+
+function byAddress(a: ElfSymbol, b: ElfSymbol): number {
+  return a.value < b.value ? -1 : a.value > b.value ? 1 : 0;
 }
 
 /** Whether the kernel's symbol table has it: scripts/kallsyms.c leaves out what modpost and the compiler made. */
@@ -73,15 +86,22 @@ function isInKallsyms(symbol: ElfSymbol): boolean {
 
 interface FileBlock {
   readonly file: string;
-  readonly symbols: readonly ElfSymbol[];
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The linker keeps each object's local symbols together, after a symbol with the name of its source file. */
-function fileBlocks(symbols: readonly ElfSymbol[]): FileBlock[] {
-  const blocks: { file: string; symbols: ElfSymbol[] }[] = [];
-  for (const symbol of symbols) {
-    if (symbol.type === STT_FILE) blocks.push({ file: symbol.name.split("/").at(-1) ?? "", symbols: [] });
-    else if (symbol.binding === STB_LOCAL && isInKallsyms(symbol)) blocks.at(-1)?.symbols.push(symbol);
-  }
-  return blocks;
+function fileBlocks(symbols: SymbolTable): FileBlock[] {
+  const starts = symbols.ofType(STT_FILE);
+  return starts.map((start, block) => ({
+    file: symbols.at(start).name.split("/").at(-1) ?? "",
+    start,
+    end: starts[block + 1] ?? symbols.length,
+  }));
+}
+
+function locals(symbols: SymbolTable, start: number, end: number): ElfSymbol[] {
+  return Array.from({ length: end - start }, (_, index) => symbols.at(start + index)).filter(
+    (symbol) => symbol.binding === STB_LOCAL && isInKallsyms(symbol),
+  );
 }

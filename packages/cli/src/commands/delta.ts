@@ -7,7 +7,7 @@ import {
   parseSymvers,
   tableOfImage,
   tableOfText,
-} from "@kgraft/build";
+} from "@kgraft/build/engine";
 import { withElfFile, writeTogether } from "@kgraft/kernel";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";

@@ -1,0 +1,10 @@
+/**
+ * The room's second door: the difference engine alone, on objects and tables from anywhere. It stands apart so that who
+ * runs it once for each of many pairs does not load all that a build needs.
+ *
+ * @module
+ */
+export { ChangeRefused, NoFunctionalChange } from "./errors.ts";
+export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
+export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
+export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";
