@@ -30,6 +30,7 @@ const beyondFunctions: Readonly<Record<string, string>> = {
   "changed-section": "what the kernel reads at boot or at a module's start changes",
   "reaches-init": "new code refers to what is gone after the start",
   "ambiguous-static": "a static local cannot be told from another",
+  "ambiguous-place": "an address in a section that variables share may be of either",
 };
 
 const withinFunctions: Readonly<Record<string, string>> = {

@@ -22,6 +22,7 @@ import {
   unreplaceable,
   unsplitCode,
 } from "./patchability.ts";
+import { ambiguousPlaces } from "./places.ts";
 import type { Reason } from "./reasons.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
@@ -120,7 +121,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     if ("code" in replaced) reasons.push(replaced);
     else functions.push(replaced);
   }
-  reasons.push(...selection.reasons, ...output.reasons);
+  const ambiguous = ambiguousPlaces(selection.parts, after, correlation);
+  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous);
   const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {

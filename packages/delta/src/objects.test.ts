@@ -144,6 +144,18 @@ describe("computeDelta() point 3, one section for each symbol", () => {
     expect(object.sections.map(({ name }) => name)).toContain(section);
   });
 
+  test("carries a new variable of a section that the kernel's own share, where no address says whose it is", () => {
+    const source = (more: string, f: string, g: string): string => `
+      extern int look(int *);
+      static int last section(".data..read_mostly") = 1;
+      ${more}
+      static int arr[8] section(".data..read_mostly") = { 1, 2, 3, 4, 5, 6, 7, 8 };
+      int f(int x) { return value(last + arr[x] + ${f}); }
+      int g(int *p) { return look(arr) + look(arr + 3) + ${g}; }`;
+    const fresh = 'static int fresh section(".data..read_mostly") = 1;';
+    expect(replacedBy(patchedOf(source("", "1", "1"), source(fresh, "fresh++", "2")))).toEqual(["f", "g"]);
+  });
+
   test.each([
     [".data.fresh", "static int fresh = 3;", "fresh++"],
     [".bss.fresh", "static int fresh;", "fresh++"],

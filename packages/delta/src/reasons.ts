@@ -20,6 +20,7 @@ export type ReasonCode =
   | "unknown-symbol"
   | "ambiguous-symbol"
   | "ambiguous-static"
+  | "ambiguous-place"
   | "thread-function"
   | "unreachable-key"
   | "unresolved-reference"

@@ -44,6 +44,14 @@ const staticsOf = (f: string, g: string): string => `
   int f(int x) { return ${f} + 1; }
   int g(int x) { return ${g} + 2; }
   int h(int x) { return a(x) * 7; }`;
+/** Variables that an attribute puts into one section: the compiler lays out the last first. */
+const shared = (variables: readonly string[], code: string): string =>
+  `extern int look(int *);\n${variables.map((one) => `static int ${one.replace(" =", ' section(".data..read_mostly") =')};`).join("\n")}\n${code}`;
+const array = "arr[8] = { 1, 2, 3, 4, 5, 6, 7, 8 }";
+const throughArray = (more: string): string =>
+  `int f(void) { int sum = ${more}; for (int *p = arr; p != arr + 8; p++) sum += look(p); return sum; }`;
+const beforeArray = (n: number): string =>
+  `int f(long x) { int found; asm("movl arr - 4(,%1,4), %0" : "=r"(found) : "r"(x)); return value(found + last + arr[x] + ${n}); }`;
 const inGroup = (n: number): string => `
   asm(".pushsection .text.shared,\\"axG\\",@progbits,shared,comdat\\n.weak shared\\n.type shared,@function\\n"
     "shared: call __fentry__\\nmov $${n},%eax\\nret\\n.size shared, .-shared\\n.popsection");`;
@@ -228,6 +236,32 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       before: staticsOf("a(x)", "b(x)"),
       after: staticsOf("b(x)", "b(x)"),
       subject: "cnt.0",
+    },
+  ],
+  "ambiguous-place": [
+    {
+      what: "the end of an array, where now a new variable lies",
+      before: shared(["last = 1", array], throughArray("last")),
+      after: shared(
+        ["last = 1", "fresh __attribute__((aligned(32))) = 2", array],
+        throughArray("last + fresh"),
+      ),
+      subject: "f",
+    },
+    {
+      what: "the end of an array, whose neighbour is gone",
+      before: shared(
+        ["last = 1", "gone __attribute__((aligned(32))) = 2", array],
+        throughArray("last + gone"),
+      ),
+      after: shared(["last __attribute__((aligned(32))) = 1", array], throughArray("last + 1")),
+      subject: "f",
+    },
+    {
+      what: "a place before an array, where now a new variable lies",
+      before: shared([array, "last = 1"], beforeArray(1)),
+      after: shared([array, "fresh = 2", "last = 1"], beforeArray(1).replace("+ 1", "+ fresh++")),
+      subject: "f",
     },
   ],
   "unreachable-key": [

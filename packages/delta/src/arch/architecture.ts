@@ -20,6 +20,8 @@ export interface Architecture {
   resolvedReferences(code: Uint8Array): readonly ResolvedReference[];
   /** Whether the field at `offset` is the target of a direct call or jump, as opposed to a function's address. */
   isBranch(code: Uint8Array, offset: number, type: number): boolean;
+  /** Whether the field at `offset` may be an address that code computes with, as opposed to a place that it reads. */
+  takesAddress(code: Uint8Array, offset: number, type: number): boolean;
   /** Whether ftrace can redirect the function that lies at `start` of the section: the compiler left it an entry. */
   hasTracedEntry(section: ObjectSection, start: number): boolean;
 }

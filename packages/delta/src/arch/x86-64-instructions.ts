@@ -19,7 +19,11 @@ export interface RelativeField {
   readonly end: number;
   /** Target of a direct call or jump; otherwise the address of an operand in memory. */
   readonly isBranch: boolean;
+  /** Whether the instruction takes that address and does not go there (lea). */
+  readonly isAddress: boolean;
 }
+
+const LEA = 0x8d;
 
 /**
  * `.` nothing; `m` ModRM; `b` 1 byte, `w` 2, `e` 3, `z` 4 or 2 by operand size, `v` also 8, `o` an address; `B`, `Z`
@@ -97,15 +101,18 @@ export function decode(code: Uint8Array, start: number): Instruction {
 
   // 2. The opcode.
   const { form, next } = formAt(code, at);
+  const isAddress = code[at] === LEA;
   at = next;
-  if (form === "j") return { end: at + 1, field: { offset: at, sizeBytes: 1, isBranch: true } };
-  if (form === "J") return { end: at + 4, field: { offset: at, sizeBytes: 4, isBranch: true } };
+  if (form === "j")
+    return { end: at + 1, field: { offset: at, sizeBytes: 1, isBranch: true, isAddress: false } };
+  if (form === "J")
+    return { end: at + 4, field: { offset: at, sizeBytes: 4, isBranch: true, isAddress: false } };
 
   // 3. ModRM, and the address of an operand in memory.
   const modRm = code[at] ?? 0;
   const hasModRm = "mBZtT".includes(form);
   const isRelative = hasModRm && (modRm & 0xc7) === 0x05;
-  const field = isRelative ? { offset: at + 1, sizeBytes: 4, isBranch: false } : undefined;
+  const field = isRelative ? { offset: at + 1, sizeBytes: 4, isBranch: false, isAddress } : undefined;
   if (hasModRm) at += addressSizeBytes(modRm, code[at + 1] ?? 0);
 
   // 4. The immediate.

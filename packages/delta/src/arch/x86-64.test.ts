@@ -177,6 +177,15 @@ test("resolvedReferences() says where fields lead that the assembler filled", ()
   expect(found.map(({ type }) => x86_64.fieldSizeBytes(type))).toEqual([4, 4, 4, undefined]);
 });
 
+test("takesAddress() tells what computes with an address from what reads a place", () => {
+  const object = assemble(
+    ".text\nmovq $x, %rdi\ncmpq $x+8, %rax\nmovl x(,%rax,4), %eax\nleaq x(%rip), %rax\nmovl x(%rip), %eax\nincl x(%rip)\n",
+  );
+  const text = sectionNamed(object, ".text");
+  const found = text?.relocations.map(({ offset, type }) => x86_64.takesAddress(text.data, offset, type));
+  expect(found).toEqual([true, true, true, true, false, false]);
+});
+
 test("isBranch() tells calls and jumps from addresses", () => {
   const object = assemble(".text\ncall x\njmp x\nje x\nleaq x(%rip), %rax\nmovq $x, %rax\ncall *x(%rip)\n");
   const text = sectionNamed(object, ".text");

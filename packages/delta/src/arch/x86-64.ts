@@ -43,6 +43,9 @@ export const x86_64: Architecture = {
   },
   isBranch: (code, offset, type) =>
     (type === R_X86_64_PC32 || type === R_X86_64_PLT32) && fieldsOf(code).get(offset)?.isBranch === true,
+  // Absolute fields: an immediate, or what an index is added to. Relative ones: `lea` alone gives the address.
+  takesAddress: (code, offset, type) =>
+    (type !== R_X86_64_PC32 && type !== R_X86_64_PLT32) || fieldsOf(code).get(offset)?.isAddress === true,
   resolvedReferences(code) {
     const view = new DataView(code.buffer, code.byteOffset, code.byteLength);
     return [...fieldsOf(code).values()].map(({ offset, sizeBytes, end }) => ({
