@@ -1,7 +1,16 @@
-import { execFileSync } from "node:child_process";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync } from "node:child_process";
+import {
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
 import { withLock, writeWhole } from "./cache.ts";
@@ -53,6 +62,26 @@ describe("writeWhole()", () => {
     expect(readFileSync(path, "utf8")).toBe("deep");
     await expect(writeWhole("/proc/nowhere/file", "x")).rejects.toThrow("ENOENT");
     await expect(writeWhole(join(path, "file"), "x")).rejects.toThrow(/ENOTDIR|EEXIST/);
+  });
+
+  test("writes to a pipe and never replaces it", async () => {
+    const path = join(directory, "pipe");
+    execFileSync("mkfifo", [path]);
+    const reader = execFile("cat", [path]);
+    const read = text(reader.stdout!); // a child has one
+    await writeWhole(path, "through");
+    expect(await read).toBe("through");
+    expect(statSync(path).isFIFO()).toBe(true);
+    rmSync(path);
+  });
+
+  test("tells that a device is full, and leaves it what it is", async () => {
+    // By another way to it, so that a mistake here costs this link only.
+    const path = join(directory, "full");
+    symlinkSync("/dev/full", path);
+    await expect(writeWhole(path, "x")).rejects.toMatchObject({ name: "NoSpace" });
+    expect(statSync(path).isCharacterDevice()).toBe(true);
+    rmSync(path);
   });
 
   test("replaces, and leaves nothing beside it", async () => {

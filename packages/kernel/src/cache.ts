@@ -4,7 +4,8 @@
  * lock of a process that is gone counts for nothing.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { access, link, mkdir, open, readFile, rename, rm, unlink } from "node:fs/promises";
+import { constants } from "node:fs";
+import { access, link, mkdir, open, readFile, rename, rm, stat, unlink, writeFile } from "node:fs/promises";
 import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
@@ -34,23 +35,44 @@ export async function writeWhole(path: string, data: string | Uint8Array): Promi
   await writeTogether([[path, data]]);
 }
 
-/** Writes files that belong together: none of them becomes visible before all are whole. Throws NoSpace. */
+/**
+ * Writes files that belong together: none of them becomes visible before all are whole. What is no file (`/dev/null`, a
+ * pipe) is written to and never replaced: as root that would take the machine's own away. Throws NoSpace.
+ */
 export async function writeTogether(
   files: readonly (readonly [path: string, data: string | Uint8Array])[],
 ): Promise<void> {
-  const written = files.map(([path, data]) => ({ path, data, temporary: temporaryName(path) }));
+  const written: { path: string; data: string | Uint8Array; temporary: string }[] = [];
+  for (const [path, data] of files) {
+    if (await isStream(path)) await writeInto(path, data);
+    else written.push({ path, data, temporary: temporaryName(path) });
+  }
   try {
     for (const { path, data, temporary } of written) {
       await makeDirectory(dirname(path));
-      await writeSynced(temporary, data).catch((error: unknown) => {
-        throw isNoSpace(error) ? new NoSpace(path, { cause: error }) : error;
-      });
+      await writeSynced(temporary, data).catch(withNoSpace(path));
     }
     for (const { path, temporary } of written) await rename(temporary, path);
   } catch (error) {
     await Promise.all(written.map(({ temporary }) => rm(temporary, { force: true })));
     throw error;
   }
+}
+
+/** A device, a pipe or a socket, as opposed to a file, a folder, or nothing yet. */
+async function isStream(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile() && !found.isDirectory();
+}
+
+async function writeInto(path: string, data: string | Uint8Array): Promise<void> {
+  await writeFile(path, data, { flag: constants.O_WRONLY }).catch(withNoSpace(path));
+}
+
+function withNoSpace(path: string): (error: unknown) => never {
+  return (error) => {
+    throw isNoSpace(error) ? new NoSpace(path, { cause: error }) : error;
+  };
 }
 
 /** Not mkdir's own recursion: in Node 24 it never returns where a directory refuses to have any (`/proc/nowhere`). */
@@ -138,6 +160,6 @@ async function isAlive(owner: string): Promise<boolean> {
 
 /** Start time of a process in clock ticks since boot: field 22 of /proc/PID/stat; "gone" where there is none. */
 async function startTime(pid: number): Promise<string> {
-  const stat = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
-  return stat.slice(stat.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
+  const line = await readFile(`/proc/${pid}/stat`, "utf8").catch(() => "");
+  return line.slice(line.lastIndexOf(")") + 2).split(" ")[19] ?? "gone";
 }
