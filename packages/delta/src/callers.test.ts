@@ -16,6 +16,21 @@ describe("computeDelta() of a changed function without a traced entry", () => {
     expect([...verdict.livepatchReferences.values()].map(({ name }) => name)).not.toContain(".text.quiet");
   });
 
+  test("replaces a caller that changed itself once", () => {
+    const callers = (n: number): string => `int one(int x) { return quiet(x) + ${n}; }`;
+    const verdict = patchedOf(untraced(1, callers(1)), untraced(2, callers(2)));
+    expect(verdict.functions.map(({ name }) => name)).toEqual(["one"]);
+  });
+
+  test("refuses where its address was taken before, and somebody may hold it still", () => {
+    const before = "extern void keep(int (*)(int)); int one(int x) { keep(quiet); return quiet(x); }";
+    const after = before.replace("keep(quiet); ", "");
+    expect(deltaOf(untraced(1, before), untraced(2, after))).toMatchObject({
+      kind: "refused",
+      reasons: [{ code: "no-traced-entry", subject: "quiet" }],
+    });
+  });
+
   test("goes on to the callers of a caller that cannot be redirected either", () => {
     const callers = `
       static noinline notrace int between(int x) { return quiet(x) * 5; }

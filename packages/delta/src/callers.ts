@@ -33,7 +33,9 @@ export function replaceable(
   unit: Unit,
 ): Replacements {
   const { before, after, correlation, target } = unit;
-  const groups = functionGroups(after);
+  const known = new Map([...changed, ...added].map((group) => [group.main, group]));
+  const groups = functionGroups(after).map((group) => known.get(group.main) ?? group);
+  const groupsBefore = functionGroups(before);
   const replaced = new Set(changed);
   const carriedByCallers = new Set<FunctionGroup>();
   // A set is gone through to its end, with what is added on the way.
@@ -42,6 +44,9 @@ export function replaceable(
     if (original === undefined || isInit(original) || isTraced(original, before)) continue;
     const callers = callersOf(group, groups, after);
     if (callers === undefined || callers.length === 0) continue;
+    // Whoever took its address before may hold it still.
+    const was = groupsBefore.find(({ main }) => main === original);
+    if (was === undefined || callersOf(was, groupsBefore, before) === undefined) continue;
     carriedByCallers.add(group);
     for (const caller of callers) {
       const isRunning = correlation.originalOf(caller.main) !== undefined;
