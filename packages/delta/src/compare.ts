@@ -3,10 +3,9 @@
  * fill left out, and relocations that reach the same things. What they reach is compared by identity where it has
  * one (a function, a variable), by contents where it has none (a string, an alternative instruction).
  */
-import type { Architecture } from "./arch/architecture.ts";
 import type { Correlation } from "./correlate.ts";
 import { siteStaticName } from "./names.ts";
-import { type Part, partBytes } from "./part.ts";
+import { bytesEqual, type Part, partBytes } from "./part.ts";
 import type { Parts, Reference, Target } from "./parts.ts";
 import type { Special } from "./special.ts";
 import { typeIds } from "./type-ids.ts";
@@ -23,7 +22,6 @@ export class Comparison {
   readonly #original: Side;
   readonly #patched: Side;
   readonly #correlation: Correlation;
-  readonly #architecture: Architecture;
   readonly #equal = new Map<Part, Part>();
   /**
    * Pairs that the comparison under way takes as equal, so that what refers to itself ends. One that turns out
@@ -36,7 +34,6 @@ export class Comparison {
     this.#original = original;
     this.#patched = patched;
     this.#correlation = correlation;
-    this.#architecture = patched.parts.architecture;
   }
 
   /** Same bytes and same references, and the same entries in the special sections about it. */
@@ -52,7 +49,8 @@ export class Comparison {
     const after = this.#patched.parts.references(patched);
     if (before.length !== after.length || this.#depth === MAX_DEPTH) return false;
     if (typeIds(original) !== typeIds(patched)) return false;
-    if (!bytesEqual(this.#masked(original, before), this.#masked(patched, after))) return false;
+    if (!bytesEqual(this.#original.parts.maskedBytes(original), this.#patched.parts.maskedBytes(patched)))
+      return false;
     this.#assumed.set(patched, original);
     this.#depth++;
     const equal = after.every((reference, index) => this.#referenceEqual(before[index]!, reference)); // equally many
@@ -120,17 +118,4 @@ export class Comparison {
       bytesEqual(partBytes(before.part).subarray(before.offset), partBytes(after.part).subarray(after.offset))
     );
   }
-
-  #masked(part: Part, references: readonly Reference[]): Uint8Array {
-    if (references.length === 0) return partBytes(part);
-    const bytes = Uint8Array.from(partBytes(part));
-    for (const { offset, relocation } of references) {
-      bytes.fill(0, offset, offset + (this.#architecture.fieldSizeBytes(relocation.type) ?? 0));
-    }
-    return bytes;
-  }
-}
-
-function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, index) => byte === b[index]);
 }

@@ -11,7 +11,7 @@
  * 5. Static locals that are the only ones of their name in both.
  */
 import { staticLocalName, withoutCloneNumbers } from "./names.ts";
-import { isInit, type Part } from "./part.ts";
+import { bytesEqual, isInit, type Part } from "./part.ts";
 import type { Parts } from "./parts.ts";
 
 export interface Correlation {
@@ -100,9 +100,11 @@ function pairByOtherName(pairs: Pairs, original: Parts, patched: Parts): void {
 }
 
 /**
- * Pairs static locals by what uses them: paired functions and variables vote, each for the n-th of a name that it used
- * before and the n-th that it uses now. Only what all agree on is paired: a function that now uses another one's
- * `cnt` would else hand it over. What is paired votes in turn: `__compound_literal.3` of a table leads to the next.
+ * Pairs static locals by what uses them: paired functions and variables vote, each for what it used before of a name
+ * and what it uses now. Of several of one name a user that is otherwise as it was knows the n-th by its place; one that
+ * changed may use them in another order, and knows only those that are not alike. Only what all agree on is paired: a
+ * function that now uses another one's `cnt` would else hand it over. What is paired votes in turn:
+ * `__compound_literal.3` of a table leads to the next.
  */
 function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
   const votes = new Votes();
@@ -114,10 +116,11 @@ function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
   ) {
     for (const [to, from] of users) {
       seen.add(to);
-      const before = staticLocalsOf(original, from);
-      for (const [name, after] of staticLocalsOf(patched, to)) {
+      const isAsBefore = sameShape(original, from, patched, to);
+      const before = staticLocalsOf(original, from, isAsBefore);
+      for (const [name, after] of staticLocalsOf(patched, to, isAsBefore)) {
         const candidates = before.get(name) ?? [];
-        if (candidates.length === after.length)
+        if (candidates.length === after.length && (isAsBefore || after.length === 1))
           after.forEach((part, index) => votes.add(candidates[index]!, part)); // equally many
       }
     }
@@ -145,10 +148,29 @@ class Votes {
   }
 }
 
-function staticLocalsOf(parts: Parts, user: Part): Map<string, Part[]> {
+/** Whether a user is what it was, but for what it refers to. */
+function sameShape(original: Parts, from: Part, patched: Parts, to: Part): boolean {
+  const [before, after] = [original.references(from), patched.references(to)];
+  return (
+    before.length === after.length &&
+    after.every(({ offset }, index) => offset === before[index]?.offset) &&
+    bytesEqual(original.maskedBytes(from), patched.maskedBytes(to))
+  );
+}
+
+/** So much of its initial contents tells a variable from another of its name and size. */
+const TOLD_BYTES = 64;
+
+/** What a part uses, by name; where its order says nothing, by size and initial contents too. */
+function staticLocalsOf(parts: Parts, user: Part, byName: boolean): Map<string, Part[]> {
   const used = new Set<Part>();
   for (const { target } of parts.references(user)) {
     if (target.kind === "part" && isStaticLocal(target.part)) used.add(target.part);
   }
-  return Map.groupBy(used, (part) => staticLocalName(part.name ?? "") ?? "");
+  return Map.groupBy(used, (part) => {
+    const name = staticLocalName(part.name ?? "") ?? "";
+    return byName
+      ? name
+      : `${name} ${part.end - part.start} ${parts.maskedBytes(part).subarray(0, TOLD_BYTES).join(" ")}`;
+  });
 }

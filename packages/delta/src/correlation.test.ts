@@ -3,7 +3,7 @@
  * that move.
  */
 import { describe, expect, test } from "vitest";
-import { deltaOf, kernelTarget, patchedOf, referencesOf, replacedBy } from "../test/compile.ts";
+import { compile, deltaOf, kernelTarget, patchedOf, referencesOf, replacedBy } from "../test/compile.ts";
 
 const keep = "extern void keep(const void *);";
 const user = (body: string, n: number): string => `int user(int x) { ${body} return value(x + ${n}); }`;
@@ -134,6 +134,44 @@ describe("computeDelta() of static locals of one name", () => {
       kind: "refused",
       reasons: expect.arrayContaining([expect.objectContaining({ code: "ambiguous-static" })]),
     });
+  });
+
+  const inOrder = (first: string, second: string, n = 1): string => `
+    static inline int a(int x) { static int cnt; cnt += x; return value(cnt); }
+    static inline int b(int x) { static int cnt; cnt -= x; return value(cnt) * 3; }
+    int f(int x) { int y = ${first}; return y + ${second} + ${n}; }`;
+
+  test("never takes them by their order in a function that changed", () => {
+    expect(deltaOf(inOrder("a(x)", "b(x)"), inOrder("b(x)", "a(x)"))).toMatchObject({
+      kind: "refused",
+      reasons: expect.arrayContaining([expect.objectContaining({ code: "ambiguous-static" })]),
+    });
+  });
+
+  test("takes them by their order in a function that is as it was, whatever their numbers", () => {
+    const source = (more: string, n: number): string =>
+      `${inOrder("a(x)", "b(x)")}\nint g(int x) { static int num = 4; ${more} return value(num++ + ${n}); }`;
+    const verdict = patchedOf(source("", 1), source("static int other = 5; other++;", 2));
+    expect(replacedBy(verdict)).toEqual(["g"]);
+  });
+
+  test("tells them apart by size and contents in a function that changed", () => {
+    const source = (first: string, second: string): string => `
+      static inline int a(int x) { static long cnt; cnt += x; return value(cnt); }
+      static inline int b(int x) { static int cnt; cnt -= x; return value(cnt); }
+      static inline int c(int x) { static int cnt = 7; cnt ^= x; return value(cnt); }
+      int f(int x) { int y = ${first}; return y + ${second} + c(x); }`;
+    const verdict = patchedOf(source("a(x)", "b(x)"), source("2 * b(x)", "a(x)"));
+    const shipped = compile(source("a(x)", "b(x)")).symbols;
+    const used = new Set(referencesOf(verdict, ".text.f").filter((name) => name.startsWith("original cnt.")));
+    const sections = [...used].map((name) => {
+      const symbol = shipped.find((one) => `original ${one.name}` === name);
+      return (
+        symbol?.place.kind === "section" && `${symbol.place.section.name.slice(0, 5)} ${symbol.sizeBytes}`
+      );
+    });
+    // In the order in which f comes to them now, by what they are in the running kernel.
+    expect(sections).toEqual([".bss. 4", ".bss. 8", ".data 4"]);
   });
 
   test("tells them apart where all users agree", () => {

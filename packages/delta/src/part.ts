@@ -89,6 +89,10 @@ export function partBytes({ section, start, end }: Part): Uint8Array {
   return section.data.subarray(start, end);
 }
 
+export function bytesEqual(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, index) => byte === b[index]);
+}
+
 /** How messages call a part. */
 export function describe(part: Part): string {
   return part.name ?? `${part.section.name}+0x${part.start.toString(16)}`;

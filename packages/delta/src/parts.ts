@@ -10,7 +10,7 @@ import {
 } from "@kgraft/elf";
 import type { Architecture } from "./arch/architecture.ts";
 import { cut, pointedAtOffsets } from "./cut.ts";
-import { isCode, isIgnored, type Part, sectionSymbol } from "./part.ts";
+import { isCode, isIgnored, type Part, partBytes, sectionSymbol } from "./part.ts";
 import { isSpecial } from "./special-tables.ts";
 
 /** Where a relocation leads. */
@@ -87,6 +87,17 @@ export class Parts {
     throw new ElfFormatError(
       `cannot follow relocations of ${section.name} in ${this.object.name}: the field at 0x${offset.toString(16)} has ${size} bytes, wanted at most ${end - offset}`,
     );
+  }
+
+  /** The bytes of a part without those that relocations fill. */
+  maskedBytes(part: Part): Uint8Array {
+    const references = this.references(part);
+    if (references.length === 0) return partBytes(part);
+    const bytes = Uint8Array.from(partBytes(part));
+    for (const { offset, relocation } of references) {
+      bytes.fill(0, offset, offset + (this.architecture.fieldSizeBytes(relocation.type) ?? 0));
+    }
+    return bytes;
   }
 
   /** Says what a part refers to, where its relocations say it badly. */
