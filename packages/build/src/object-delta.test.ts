@@ -31,6 +31,7 @@ const units: Readonly<Record<string, string>> = {
 let directory: string;
 let table: KernelTable;
 let stripped: KernelTable;
+let ofModule: KernelTable;
 
 const path = (name: string): string => join(directory, name);
 const compile = (name: string, text: string): Uint8Array => {
@@ -53,6 +54,9 @@ beforeAll(() => {
   execFileSync("objcopy", ["--strip-debug", "vmlinux", "stripped"], { cwd: directory });
   table = imageOf("vmlinux");
   stripped = imageOf("stripped");
+  // What modpost adds to each module.
+  execFileSync("ld", ["-r", "--defsym=__this_module=0", "-o", "module", ...objects], { cwd: directory });
+  ofModule = imageOf("module");
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
@@ -125,8 +129,8 @@ describe("objectDelta() of names", () => {
 
   test("that another module exports: a module may need it, vmlinux may not", () => {
     const change = (text: string): string => text.replace("value(x)", "value(x) + elsewhere(x)");
-    const { imports } = delta("a/inode.c", change, { exports: exported, object: "one-module.ko" });
-    expect(imports).toContain("elsewhere");
+    const module = { object: "one-module.ko", table: ofModule };
+    expect(delta("a/inode.c", change, { exports: exported, ...module }).imports).toContain("elsewhere");
     expect(() => delta("a/inode.c", change, { exports: exported })).toThrow(ChangeRefused);
   });
 
@@ -152,6 +156,12 @@ describe("objectDelta() of names", () => {
       }),
     );
   });
+});
+
+test("objectDelta() refuses the table of another object", () => {
+  const change = (text: string): string => text.replace("value(x)", "value(x + 5)");
+  expect(() => delta("a/inode.c", change, { table: ofModule })).toThrow("the table is a module's");
+  expect(() => delta("a/inode.c", change, { object: "loop" })).toThrow("the table is no module's");
 });
 
 test("objectDelta() says so where no function does anything else", () => {

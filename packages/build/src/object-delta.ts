@@ -18,7 +18,7 @@ import {
   type SymbolTable,
   writeObject,
 } from "@kgraft/elf";
-import { ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
+import { ChangeRefused, NoFunctionalChange, ShippedKernelUnfit, type UnitReason } from "./errors.ts";
 import { type ExportedSymbol, moduleNameOf } from "./shipped/exports.ts";
 import type { KernelTable } from "./shipped/kernel-table.ts";
 import { type NamedKernel, type NamedObject, UnitTarget } from "./shipped/link-target.ts";
@@ -62,6 +62,7 @@ export interface ObjectDelta {
  * What a live patch must carry of one unit.
  *
  * @throws {ElfFormatError} when an object is malformed
+ * @throws {ShippedKernelUnfit} when the table is another object's
  * @throws {ChangeRefused} with every reason why the change cannot be carried
  * @throws {NoFunctionalChange} when no function does anything else than before
  */
@@ -70,6 +71,7 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
   const original = readLoaded(request.original.name, request.original.bytes);
   const patched = readLoaded(after.name, after.bytes);
   const object = moduleNameOf(request.object);
+  checkTable(object, request.table);
   const target = new UnitTarget(kernelOf(request, object), namedObject(request, object), original);
   const verdict = computeDelta(original, patched, target);
   if (verdict.kind === "unchanged") throw new NoFunctionalChange(object, [after.name]);
@@ -94,6 +96,18 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
     imports: imports.toSorted(),
     warnings: [...verdict.warnings, ...open].map((reason) => ({ ...reason, unit: after.name })),
   };
+}
+
+/** Another object's names would be taken for its own: each module has a `__this_module`, and the kernel none. */
+function checkTable(object: string, { symbols }: KernelTable): void {
+  const isModules = symbols.named("__this_module").some(({ sectionIndex }) => sectionIndex !== SHN_UNDEF);
+  if (isModules === (object !== "vmlinux")) return;
+  throw new ShippedKernelUnfit(
+    isModules
+      ? "cannot look for symbols of vmlinux: the table is a module's (it defines __this_module)"
+      : `cannot look for symbols of module ${object}: the table is no module's (it does not define __this_module)`,
+    "name with --symbols the very object that --object names",
+  );
 }
 
 type Patched = Extract<Verdict, { kind: "patched" }>;

@@ -179,15 +179,8 @@ describe("kgraft delta on objects of a compiler alone", () => {
     await huge.write(await readFile(good)).then(() => huge.truncate(2 ** 31));
     await huge.close();
     const run = async (words: readonly string[]): Promise<unknown> => {
-      const answer = await runKgraft([
-        "delta",
-        "--object",
-        "vmlinux",
-        "-o",
-        path("out.o"),
-        "--json",
-        ...words,
-      ]);
+      const object = words.includes("--object") ? [] : ["--object", "vmlinux"];
+      const answer = await runKgraft(["delta", ...object, "-o", path("out.o"), "--json", ...words]);
       expect(answer.code).toBe(1);
       return JSON.parse(answer.stdout).error.message;
     };
@@ -200,6 +193,7 @@ describe("kgraft delta on objects of a compiler alone", () => {
     expect(await run([good, path("huge.o"), ...symbols])).toMatch(/huge\.o: it is larger than/);
     expect(await run([good, directory.path, ...symbols])).toMatch(/it is a directory/);
     expect(await run([good, good, "--symbols", path("text")])).toMatch(/found none, wanted lines of readelf/);
+    expect(await run([good, good, ...symbols, "--object", "loop"])).toMatch(/the table is no module's/);
     expect(await run([good, good, "--symbols", path("narrow.sym")])).toMatch(
       /line 1 is .*wanted a whole line/,
     );

@@ -46,7 +46,7 @@ async function run(this: Context, flags: Flags, original: string, patched: strin
         patched: await read(patched, objectHint),
         object: flags.object,
         leaveUndefined: flags.undefined,
-        table: await readTable(flags.symbols, signal),
+        table: await asInput(() => readTable(flags.symbols, signal), symbolsHint),
         ...(symvers !== undefined && { exports: parseSymvers(textOf(symvers), symvers.name) }),
       }),
     objectHint,
