@@ -7,7 +7,7 @@ import { DemoFailed } from "../errors.ts";
 import type { ControlReport } from "./report.ts";
 import { mountCommand, quietRounds, rounds } from "./scenario.ts";
 
-const crashTimeMs = 30_000;
+const crashTimeMs = 120_000;
 
 /** Boots the stock kernel and runs the reproducer. @throws DemoFailed where the kernel survives it */
 export async function runControl(kernel: KernelTree, { board, signal }: Context): Promise<KernelOops> {
@@ -20,7 +20,7 @@ export async function runControl(kernel: KernelTree, { board, signal }: Context)
 }
 
 async function crash(kernel: KernelTree, signal: AbortSignal): Promise<KernelOops> {
-  await using guest = await bootGuest({ ...guestOptions(kernel), timeoutMs: 120_000, signal });
+  await using guest = await bootGuest({ ...guestOptions(kernel), timeoutMs: 300_000, signal });
   const run = guest.run(`${mountCommand} && ${rounds(quietRounds)}`, { timeoutMs: crashTimeMs });
   const first = await Promise.race([guest.oops, run.catch((error: unknown) => error)]);
   if (isOops(first) && first.kind === "bug") return first;

@@ -2,7 +2,8 @@
 import type { CommandResult, Guest, RunOptions } from "@kgraft/lab";
 import { DemoFailed } from "../errors.ts";
 
-const commandTimeoutMs = 60_000;
+/** For what hangs: a busy host emulates a guest at a tenth of its speed. */
+const commandTimeoutMs = 240_000;
 
 export interface Session {
   readonly guest: Guest;

@@ -110,7 +110,7 @@ function bootPatched({ kernel, livePatch, kgr }: PatchedMachine, signal: AbortSi
       { path: `/root/${name}.ko`, source: livePatch.modulePath },
       { path: `/root/${name}.json`, source: livePatch.manifestPath },
     ],
-    timeoutMs: 180_000,
+    timeoutMs: 600_000,
     signal,
   });
 }
