@@ -127,6 +127,10 @@ function carriedOf(
     carried.some(({ functions, object }) => functions.length > 0 || object.sections.some(isCallbackSection))
   )
     return carried;
+  // A change that is all in a structure: code that keeps the structure does nothing else than before.
+  const kept = deltas.flatMap((delta) => (delta.kind === "unchanged" ? (delta.kept ?? []) : []));
+  if (kept.length > 0)
+    throw new ChangeRefused([...new Map(kept.map((reason) => [reason.message, reason])).values()]);
   throw new NoFunctionalChange(tree.release, [...new Set(deltas.map(({ unit }) => unit))]);
 }
 

@@ -32,7 +32,12 @@ export type UnitDelta =
       readonly livepatchReferences: ReadonlyMap<ObjectSymbol, LivepatchReference>;
       readonly warnings: readonly UnitReason[];
     }
-  | { readonly kind: "unchanged"; readonly unit: string }
+  | {
+      readonly kind: "unchanged";
+      readonly unit: string;
+      /** Structures that the change moves: the code is the same with them as they were. */
+      readonly kept?: readonly UnitReason[];
+    }
   | {
       readonly kind: "refused";
       readonly unit: string;
@@ -88,17 +93,19 @@ export async function computeUnitDeltas(
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
   const moved = changedLayouts(unit, before, after);
   if (moved.length === 0) return deltas;
+  const reasons = moved.map((change) => layoutReason(unit, change));
 
   // Code that does not touch what is new of a structure is compiled with the structure as the running kernel has it.
   const root = await keptDirectory();
   const kept = root === undefined ? undefined : await compileKept(unit, root, compile);
   if (kept === undefined || changedLayouts(unit, before, kept).length > 0) {
-    return [...deltas, { kind: "refused", unit, reasons: moved.map((change) => layoutReason(unit, change)) }];
+    return [...deltas, { kind: "refused", unit, reasons }];
   }
   const warnings = moved.map((change) => keptLayout(unit, change));
-  return deltasOf(kept).map((delta) =>
-    delta.kind === "patched" ? { ...delta, warnings: [...delta.warnings, ...warnings] } : delta,
-  );
+  return deltasOf(kept).map((delta) => {
+    if (delta.kind === "patched") return { ...delta, warnings: [...delta.warnings, ...warnings] };
+    return delta.kind === "unchanged" ? { ...delta, kept: reasons } : delta;
+  });
 }
 
 /** The changed unit with the structures as they were; undefined where it needs what is new of them. */

@@ -88,7 +88,28 @@ describe("build() of a real change", () => {
     expect(both.warnings).toContainEqual(
       expect.objectContaining({ code: "kept-layout", subject: "struct ext4_prealloc_space" }),
     );
-    expect(await failureOf(buildEdit(grown))).toBeInstanceOf(NoFunctionalChange);
+  });
+
+  test.each<readonly [what: string, edit: Edit]>([
+    ["grows a structure", grown],
+    [
+      "changes the order of a structure's members",
+      {
+        path: "drivers/block/loop.c",
+        find: "\tloff_t\t\tlo_offset;\n\tloff_t\t\tlo_sizelimit;\n",
+        replace: "\tloff_t\t\tlo_sizelimit;\n\tloff_t\t\tlo_offset;\n",
+      },
+    ],
+  ])("refuses what %s and does nothing else", async (_, edit) => {
+    const failure = await failureOf(buildEdit(edit));
+    expect(failure).toBeInstanceOf(ChangeRefused);
+    expect((failure as ChangeRefused).reasons).toEqual([
+      expect.objectContaining({
+        code: "changed-layout",
+        message: expect.stringMatching(/member \w+ (was at offset \d+, is at \d+|is new, at offset \d+)/),
+        hint: expect.stringContaining("shadow variable"),
+      }),
+    ]);
   });
 
   test("finds no functional change in comments and white space", async () => {

@@ -187,7 +187,10 @@ function verdictOf(
     functions,
     added: mine.flatMap(({ added }) => added),
     reasons,
-    warnings: mine.flatMap(({ warnings }) => warnings),
+    warnings: [
+      ...mine.flatMap(({ warnings }) => warnings),
+      ...deltas.flatMap((delta) => (delta.kind === "unchanged" ? (delta.kept ?? []) : [])),
+    ],
   };
 }
 
