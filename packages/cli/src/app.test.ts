@@ -34,6 +34,9 @@ const misuse: readonly (readonly [string, string, RegExp])[] = [
     "lab run --kernel x --disk abc -- ls",
     /cannot read --disk: found "abc", wanted a size/,
   ],
+  ["a version that is none", "package patch --version 2 x.ko", /wanted a version such as 2-1/],
+  ["a maintainer without a mail address", "package kgr --maintainer me", /wanted: Name <mail@address>/],
+  ["a PTF without a number", "package ptf one --title x", /wanted a number such as 1234/],
   [
     "an unknown architecture",
     "kernel fetch x --arch vax",
@@ -104,6 +107,11 @@ const helps: readonly (readonly [string, RegExp])[] = [
   ["build", /Examples:/],
   ["lab", /COMMANDS\n +run/],
   ["lab run", /input is not passed to it.*124, 125 and 126 are kgraft's own.*Examples:/s],
+  ["package", /initial|kgr|patch|ptf/],
+  ["package initial", /Examples:/],
+  ["package kgr", /Examples:/],
+  ["package patch", /same inputs give same bytes.*Examples:/s],
+  ["package ptf", /Examples:/],
   ["doctor", /Examples:/],
   ["demo", /Examples:/],
 ];

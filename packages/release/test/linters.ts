@@ -22,6 +22,7 @@ export const rpmlintExceptions: Readonly<Record<string, string>> = {
   "module-without-depmod-postin":
     "nothing finds a live patch by an alias or a dependency: kgr loads it by its path",
   "module-without-depmod-postun": "the same",
+  "only-non-binary-in-usr-lib": "systemd, dracut and initramfs-tools look for what is theirs there",
   "requires-on-release": "a live patch is for exactly one build of the kernel",
   "unstripped-binary-or-object": "the kernel links a module by its symbols",
 };

@@ -108,7 +108,7 @@ function masterOf(
     summary: `program temporary fix ${number}`,
     description: [
       title,
-      "This is a fix ahead of the regular updates, for the machines that were told to install it. It is installed and removed as a whole, by this package.",
+      "This is a fix ahead of the regular updates, for the machines that were told to install it. It is installed and removed as a whole, by this metapackage.",
       ...warnings.map((warning) => `Attention: ${warning}.`),
     ],
     deb: { Provides: "ptf", Depends: depends.join(", ") },
