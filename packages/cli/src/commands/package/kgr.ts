@@ -18,6 +18,7 @@ interface Flags extends PackageFlags {
 }
 
 async function run(this: Context, flags: Flags): Promise<void> {
+  const request = packageRequest(flags, process.env);
   const progress = follow(this.board, kgrTitles);
   const binary = await buildKgr({ onProgress: progress.onProgress, signal: this.signal });
   progress.done();
@@ -25,7 +26,7 @@ async function run(this: Context, flags: Flags): Promise<void> {
   const { tree, version, manualPages } = hostTool;
   const files = await makeHostTool(
     {
-      ...packageRequest(flags, process.env),
+      ...request,
       binary,
       tree,
       version,
