@@ -5,6 +5,7 @@
  * what was known by then (we killed it, its time was up, the kernel said that it panicked, it powered off), else it
  * was lost. Every command races against that end, so none can wait for a machine that is gone.
  */
+import { readFile } from "node:fs/promises";
 import { readConsole, type ConsoleLog } from "./console.ts";
 import { GuestCommandTimedOut, GuestLost, GuestPanicked, GuestSetupFailed, GuestTimedOut } from "./errors.ts";
 import { makeDisk } from "./disk.ts";
@@ -218,7 +219,8 @@ export async function bootGuest(options: GuestOptions): Promise<Guest> {
   options.signal?.throwIfAborted();
   // 1. What it runs on and from.
   const program = await findQemu();
-  const archive = await buildInitramfs(options);
+  const { initrd } = options.root ?? {};
+  const archive = initrd === undefined ? await buildInitramfs(options) : await readFile(initrd);
   using initramfs = unnamedFile((descriptor) => writeAll(descriptor, archive));
   using scratch = await makeDisk(options);
   const { trustedCertificates: trusted = [] } = options;

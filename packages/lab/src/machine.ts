@@ -65,8 +65,7 @@ export function qemuArguments(options: GuestOptions, firmware?: Firmware): reado
   // No disk outlives this process: nothing of it need reach the host's disk. A full host is an error to the guest;
   // by default QEMU would stop the guest there.
   const disk = [
-    "-drive",
-    `file=/proc/self/fd/${stdio.disk},format=raw,if=none,id=disk,cache=unsafe`,
+    ...diskBackend(options.root?.writeLog),
     "-device",
     "virtio-blk-pci,drive=disk,werror=report,rerror=report",
   ];
@@ -107,6 +106,21 @@ export function qemuArguments(options: GuestOptions, firmware?: Firmware): reado
       ? []
       : [...flash(0, firmware.code, "on"), ...flash(1, `/proc/self/fd/${stdio.variables}`, "off")]),
   ];
+}
+
+/** The disk itself, or with a log in front of it, which is told of flushes too. */
+function diskBackend(writeLog: string | undefined): readonly string[] {
+  const file = `/proc/self/fd/${stdio.disk}`;
+  if (writeLog === undefined) {
+    return ["-drive", `file=${file},format=raw,if=none,id=disk,cache=unsafe`];
+  }
+  const noted = {
+    driver: "blklogwrites",
+    "node-name": "disk",
+    file: { driver: "file", filename: file, cache: { "no-flush": true } },
+    log: { driver: "file", filename: writeLog, cache: { "no-flush": true } },
+  };
+  return ["-blockdev", JSON.stringify(noted)];
 }
 
 /** Flash with code or variables of the firmware. */

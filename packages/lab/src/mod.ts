@@ -19,6 +19,7 @@ export {
   RootFailed,
   ShareFailed,
 } from "./errors.ts";
+export { agentFiles } from "./agent.ts";
 export { type DebianRootOptions, makeDebianRoot, openRootDisk } from "./debian-root.ts";
 export { bootGuest, type Guest, type GuestEnd, type GuestJob, type RunOptions } from "./guest.ts";
 export { findOops, type KernelOops } from "./oops.ts";

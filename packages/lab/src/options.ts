@@ -33,6 +33,13 @@ export interface GuestRoot {
    * `system` is its own /sbin/init, which goes on starting while the guest takes commands already.
    */
   readonly init: "none" | "system";
+  /**
+   * Path of the initramfs by which the disk's own system starts, instead of the lab's. It finds the disk by
+   * `kernelParameters` (`root=/dev/vda`); it takes commands by the files of `agentFiles`, which lie on the disk already.
+   */
+  readonly initrd?: string;
+  /** Path of an empty file in which each write to the disk is noted; see `readWriteLog`. */
+  readonly writeLog?: string;
 }
 
 /** A disk that outlives its guests: one after the other may run from it. */
