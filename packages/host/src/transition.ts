@@ -11,7 +11,7 @@ import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
 import { hasKgraft } from "./kgraft.ts";
 import { t } from "./language.ts";
 import { type LivePatch, patchInTransition, readPatch, setEnabled } from "./livepatch.ts";
-import type { Policy } from "./policy.ts";
+import { defaultPolicy, type Policy } from "./policy.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { watchStubborn } from "./stubborn.ts";
 import { type System, SystemError } from "./system.ts";
@@ -87,7 +87,7 @@ async function waitUntil(
   }
 }
 
-/** Turns a transition round and waits for that, as long as it was waited for the transition itself. */
+/** Turns a transition round and waits for that: not by the time limit of what was asked for, this is the way out. */
 async function reverse(system: System, patch: LivePatch, options: FollowOptions): Promise<void> {
   const why = stopped(system, patch, options.timeoutMs);
   if (readPatch(system, patch.name)?.state !== patch.state) {
@@ -98,7 +98,8 @@ async function reverse(system: System, patch: LivePatch, options: FollowOptions)
   } catch (error) {
     throw error instanceof SystemError ? why : error;
   }
-  await followTransition(system, { ...options, onTimeout: "report" });
+  const timeoutMs = Math.max(options.timeoutMs, defaultPolicy.transitionTimeoutMs);
+  await followTransition(system, { ...options, timeoutMs, onTimeout: "report" });
   const now = patch.state === "applying" ? "off" : t`in force`;
   throw new ReversedError(
     t`${why.message}; it was turned back and is ${now} again`,

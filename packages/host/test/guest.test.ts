@@ -74,7 +74,7 @@ async function run(command: string): Promise<CommandResult> {
 
 /** Not by su: nobody has no shell. */
 function asNobody(command: string): string {
-  return `start-stop-daemon -S -c nobody -x /bin/sh -- -c '${command}'`;
+  return `start-stop-daemon -S -c nobody -n ordinary -a /bin/sh -- -c '${command}'`;
 }
 
 describe("kgr with a live patch of the kernel's own code", () => {
