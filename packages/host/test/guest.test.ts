@@ -175,7 +175,9 @@ describe("kgr with a task that sleeps in the patched function", () => {
   });
 
   test("ends when interrupted, and says how things stand", async () => {
-    const waited = await run("kgr wait --json & sleep 1; kill -INT $!; wait $!");
+    // A shell starts what is in the background with SIGINT ignored: until kgr catches it, it goes unnoticed.
+    const caught = "until grep -q '^SigCgt.*[2367abef]$' /proc/$!/status; do sleep 0.1; done";
+    const waited = await run(`kgr wait --json & ${caught}; kill -INT $!; wait $!`);
     expect(waited).toMatchObject({ status: 130, stdout: "" });
     expect(waited.stderr).toContain("interrupted; lp_block is still applying, 1 task left");
   });

@@ -171,12 +171,27 @@ describe("a task in a patched function that is deaf to signals", () => {
     expect(await run("kgr status")).toMatchObject({ stdout: "in_progress\n" });
   });
 
-  test("force --yes ends the transition, and the module stays", async () => {
+  test("force --yes ends the transition", async () => {
     expect(await run("kgr force --yes")).toMatchObject({ status: 0, stdout: "lp_block: ready, forced\n" });
-    await run("echo 1 >/proc/lp_busy; sleep 1; kgr disable lp_block");
-    const unloaded = await run("kgr unload lp_block");
-    expect(unloaded).toMatchObject({ status: 1, stdout: "" });
-    expect(await run("kgr force")).toMatchObject({ status: 0, stdout: "ready\n" });
+    expect(await run("kgr force; kgr -v patches")).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^ready\nlp_block\n {4}active: 1\n/) as string,
+    });
+    expect(await run("echo 1 >/proc/lp_busy; sleep 1; kgr unload lp_block")).toMatchObject({ status: 0 });
+  });
+
+  test("what force takes out of force stays loaded", async () => {
+    await run("insmod /p/lp_block.ko sleeps=1; kgr wait; cat /proc/lp_busy >/dev/null 2>&1 & sleep 1");
+    await run("kgr disable lp_block --no-wait; sleep 1.5");
+    expect(await blocking()).toMatchObject([
+      { state: "uninterruptible", commandLine: ["cat", "/proc/lp_busy"] },
+    ]);
+    expect(await run("kgr force --yes")).toMatchObject({ status: 0, stdout: "lp_block: ready, forced\n" });
+    await run("echo N >/sys/module/lp_block/parameters/sleeps; sleep 1");
+    expect(await run("kgr unload lp_block")).toMatchObject({ status: 1, stdout: "" });
+    expect(await run("kgr -v patches")).toMatchObject({
+      stdout: expect.stringMatching(/^lp_block\n {4}active: 0\n/) as string,
+    });
   });
 });
 

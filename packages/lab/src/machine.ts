@@ -8,7 +8,7 @@
  * - `cryptomgr.notests`: the crypto self-tests take 0.2 s; the algorithms are the same.
  * - `tsc=reliable no_timer_check`: no 0.1 s of calibration against timers that a busy host delays. It also switches
  *   the clock watchdog off, which would call a good clock unstable; and it keeps the start from hanging, as it does
- *   now and then, where the emulated timer's interrupt comes late.
+ *   now and then, where the emulated timer's interrupt comes late. The counter's rate: clock.ts.
  * - `-cpu max` has RDRAND, so the kernel's random generator is ready at once; it has SMAP, SMEP and FSGSBASE, so that
  *   alternatives are applied as on a server. Five-level page tables, which cost time, are off.
  * - `thread=single` runs the processors in turn. Where each has a thread of its own, one of them now and then goes on
@@ -18,6 +18,7 @@
  *
  * `panic=-1` restarts at once after a panic and `-no-reboot` makes a restart the end: a panic is seen without delay.
  */
+import { clockParameters } from "./clock.ts";
 import type { Firmware } from "./firmware.ts";
 import type { GuestOptions } from "./options.ts";
 
@@ -89,7 +90,7 @@ export function qemuArguments(options: GuestOptions, firmware?: Firmware): reado
     ["-m", String(memoryMib)],
     ["-kernel", options.kernel.image],
     ["-initrd", `/proc/self/fd/${stdio.initramfs}`],
-    ["-append", [...kernelParameters, ...(options.kernelParameters ?? [])].join(" ")],
+    ["-append", [...kernelParameters, ...clockParameters(), ...(options.kernelParameters ?? [])].join(" ")],
     ["-chardev", `socket,id=console,fd=${stdio.console}`],
     ["-serial", "chardev:console"],
     ["-device", `virtio-serial-pci,max_ports=${slotCount * 2 + 1}`],

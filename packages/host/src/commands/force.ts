@@ -44,7 +44,7 @@ function costs({ name, state }: LivePatch, count: string, { program }: Dialect):
   return t`${program}: ${name} is ${state}, ${count}. Forced, each of these counts as moved although it is not:
      it may go on in the ${stays} functions while others run the ${others} ones, and where both must not
      meet, data can be damaged or the machine can fail, now or later;
-     the modules of ${name} and of what it replaced stay until the machine starts anew.
+     what this takes out of force stays loaded until the machine starts anew.
 `;
 }
 

@@ -297,8 +297,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["old", "舊"],
   ["new", "新"],
   [
-    "{0}: {1} is {2}, {3}. Forced, each of these counts as moved although it is not:\n     it may go on in the {4} functions while others run the {5} ones, and where both must not\n     meet, data can be damaged or the machine can fail, now or later;\n     the modules of {6} and of what it replaced stay until the machine starts anew.\n",
-    "{0}：{1} 的狀態是 {2}，{3}。強制之後，這些任務雖未轉換也視為已轉換：\n     它們可能繼續在{4}函式中執行，而其他任務執行{5}函式；若兩者不得並存，\n     資料可能損壞，機器可能故障，或在當下，或在日後；\n     {6} 及被它取代者的模組，在機器重新開機前無法移除。\n",
+    "{0}: {1} is {2}, {3}. Forced, each of these counts as moved although it is not:\n     it may go on in the {4} functions while others run the {5} ones, and where both must not\n     meet, data can be damaged or the machine can fail, now or later;\n     what this takes out of force stays loaded until the machine starts anew.\n",
+    "{0}：{1} 的狀態是 {2}，{3}。強制之後，這些任務雖未轉換也視為已轉換：\n     它們可能繼續在{4}函式中執行，而其他任務執行{5}函式；若兩者不得並存，\n     資料可能損壞，機器可能故障，或在當下，或在日後；\n     因此失效的模組，在機器重新開機前無法移除。\n",
   ],
   ["Force {0}? Type yes: ", "強制 {0} 嗎？請輸入 yes："],
   ["cannot force {0}: nobody to ask, this is no terminal", "無法強制 {0}：無人可問，這不是終端機"],

@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replaces the function of lp_busy.c in which tasks sleep: such a task blocks the transition. */
+#include <linux/delay.h>
 #include <linux/livepatch.h>
 #include <linux/module.h>
 
+static bool sleeps;
+module_param(sleeps, bool, 0600);
+MODULE_PARM_DESC(sleeps, "the new function sleeps until this is cleared");
+
 static void live_lp_busy_sleep(void)
 {
+	while (READ_ONCE(sleeps))
+		msleep(50);
 }
 
 static struct klp_func funcs[] = {
