@@ -1,6 +1,6 @@
 # Sourced: installs the programs whose word the tests take instead of our own.
 missing=""
-for program in chromium cpio fakeroot faketime fish lintian mmdebstrap openssl patch rpmlint shellcheck zsh; do
+for program in chromium cpio dnf fakeroot faketime fish lintian mmdebstrap openssl patch rpmlint shellcheck zsh zypper; do
   command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
 if [ -n "$missing" ]; then

@@ -56,6 +56,22 @@ const commands: Readonly<Record<string, CommandLoader | Group>> = {
       ptf: async () => (await import("./commands/package/ptf.ts")).packagePtfCommand,
     },
   },
+  publish: async () => (await import("./commands/publish.ts")).publishCommand,
+  key: {
+    brief: "Keys that sign repositories",
+    commands: {
+      new: async () => (await import("./commands/key.ts")).keyNewCommand,
+      rotate: async () => (await import("./commands/key.ts")).keyRotateCommand,
+      show: async () => (await import("./commands/key.ts")).keyShowCommand,
+    },
+  },
+  advisory: {
+    brief: "What is told of live patches, and which fixes they are made for",
+    commands: {
+      check: async () => (await import("./commands/advisory.ts")).advisoryCheckCommand,
+      list: async () => (await import("./commands/advisory.ts")).advisoryListCommand,
+    },
+  },
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

@@ -2,13 +2,14 @@ import * as build from "@kgraft/build";
 import * as elf from "@kgraft/elf";
 import * as kernel from "@kgraft/kernel";
 import * as lab from "@kgraft/lab";
+import * as release from "@kgraft/release";
 import { describe, expect, test } from "vitest";
 import * as own from "./errors.ts";
 import { exitCodeLines, exitCodeOf, exitCodes, isForeseen } from "./exit-codes.ts";
 
 describe("exitCodes", () => {
   const known = new Set(exitCodes.flatMap(({ errors }) => errors));
-  const rooms = { build, elf, kernel, lab, own };
+  const rooms = { build, elf, kernel, lab, own, release };
   for (const [room, door] of Object.entries(rooms)) {
     const names = Object.entries(door)
       .filter(([, value]) => typeof value === "function" && value.prototype instanceof Error)

@@ -16,11 +16,19 @@ export const exitCodes: readonly ExitCode[] = [
   {
     code: 1,
     meaning: "failed",
-    errors: ["CommandFailed", "DeltaInputUnfit", "DemoFailed", "GuestBusy", "PackageToolFailed"],
+    errors: [
+      "CommandFailed",
+      "DeltaInputUnfit",
+      "DemoFailed",
+      "GuestBusy",
+      "KeySigningFailed",
+      "PackageToolFailed",
+      "ToolFailed",
+    ],
   },
   { code: 2, meaning: "the change cannot become a live patch", errors: ["ChangeRefused"] },
   { code: 3, meaning: "the change makes no function do anything else", errors: ["NoFunctionalChange"] },
-  { code: 64, meaning: "wrong usage", errors: ["UsageError", "BadRequest"] },
+  { code: 64, meaning: "wrong usage", errors: ["UsageError", "BadPublication", "BadRequest"] },
   {
     code: 65,
     meaning: "bad input: a diff, a kernel release, a version, a module",
@@ -33,7 +41,10 @@ export const exitCodes: readonly ExitCode[] = [
       "ElfFormatError",
       "FileUnreadable",
       "GuestSetupFailed",
+      "KeyUnfit",
       "ModuleUnfit",
+      "PackageUnfit",
+      "RepositoryUnfit",
       "ShippedKernelUnfit",
       "SigningFailed",
       "UnitNotCompiled",
@@ -64,9 +75,13 @@ export const exitCodes: readonly ExitCode[] = [
   {
     code: 74,
     meaning: "input or output failed, or no space is left",
-    errors: ["GuestFileFailed", "GuestOutputTooLong", "NoSpace", "ShareFailed"],
+    errors: ["GuestFileFailed", "GuestOutputTooLong", "NoSpace", "ShareFailed", "StoreFailed"],
   },
-  { code: 75, meaning: "a download failed: try again", errors: ["DownloadFailed", "IndexFailed"] },
+  {
+    code: 75,
+    meaning: "try again: a download failed, or another is at work",
+    errors: ["DownloadFailed", "IndexFailed", "RepositoryBusy"],
+  },
   {
     code: 124,
     meaning: "the guest ran into its time limit",

@@ -31,6 +31,13 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** A CVSS score. */
+export function parseScore(text: string): number {
+  const score = Number(text);
+  if (!/^\d{1,2}(\.\d)?$/.test(text) || score > 10) throw new Error("wanted a score from 0 to 10");
+  return score;
+}
+
 /** `CVE-2026-1234=title of the fix`; the title may be absent. */
 export function parseFix(text: string): { readonly id: string; readonly title: string } {
   const at = text.indexOf("=");

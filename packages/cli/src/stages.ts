@@ -39,6 +39,13 @@ export const planTitles: Titles = {
   page: { title: "Writing the page" },
 };
 
+export const publishTitles: Titles = {
+  read: { title: "Reading the packages", counted: true },
+  index: { title: "Writing the indexes" },
+  write: { title: "Publishing" },
+  clean: { title: "Removing what is out of use" },
+};
+
 export const kgrTitles: Titles = {
   download: { title: "Fetching QuickJS, for kgr" },
   compile: { title: "Compiling QuickJS" },

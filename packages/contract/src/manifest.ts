@@ -25,6 +25,8 @@ export interface ManifestFix {
     /** From 0 to 10. */
     readonly score: number;
   };
+  /** What else the fault does, where the author says so: such a fix is in scope whatever its score. */
+  readonly impact?: "stability" | "data-corruption";
 }
 
 /**
@@ -66,6 +68,13 @@ const cvss: z.ZodMiniType<NonNullable<ManifestFix["cvss"]>> = z.strictObject({
   vector: z.string().check(z.regex(/^CVSS:[34]\.[01](\/[A-Za-z]{1,3}:[A-Za-z]{1,2})+$/), z.maxLength(256)),
   score: z.number().check(z.minimum(0), z.maximum(10)),
 });
+/** One fix, as a manifest and an advisory carry it. */
+export const manifestFixSchema: z.ZodMiniType<ManifestFix> = z.strictObject({
+  id: text,
+  title: text,
+  cvss: z.exactOptional(cvss),
+  impact: z.exactOptional(z.enum(["stability", "data-corruption"])),
+});
 const count: z.ZodMiniType<number> = z.int().check(z.minimum(0));
 
 /** What a reader accepts: unknown fields are refused, so that a manifest of a later kind is not half understood. */
@@ -79,7 +88,7 @@ export const manifestSchema: z.ZodMiniType<Manifest> = z.strictObject({
     buildId: z.string().check(z.regex(/^[0-9a-f]{8,64}$/)),
   }),
   module: z.strictObject({ file: text, sha256, sizeBytes: count }),
-  fixes: z.array(z.strictObject({ id: text, title: text, cvss: z.exactOptional(cvss) })),
+  fixes: z.array(manifestFixSchema),
   effective: z.exactOptional(z.strictObject({ release, packageVersion: text })),
   functions: z.array(
     z.strictObject({

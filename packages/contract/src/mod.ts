@@ -12,6 +12,7 @@ export {
   lifecyclePolicySchema,
   lifecycleSchema,
 } from "./lifecycle.ts";
+export { type Advisory, type AdvisoryPackage, advisorySchema, type Severity } from "./advisory.ts";
 export { type Manifest, type ManifestFix, type ManifestFunction, manifestSchema } from "./manifest.ts";
 export type {
   BlockingReport,

@@ -35,3 +35,19 @@ export {
   lifecycleFiles,
   publishLifecycle,
 } from "./lifecycle/publish.ts";
+export { cvssScore, highestScore, severityOf } from "./advisory/cvss.ts";
+export { defaultScopePolicy, type FixScope, scopeOf, type ScopePolicy } from "./advisory/scope.ts";
+export { exportPublicKeys, type KeyName, openSigner, type Signer, type SignerRequest } from "./keys/gnupg.ts";
+export type { PublicKey } from "./keys/listing.ts";
+export { makeKey, type NewKeyRequest } from "./keys/new-key.ts";
+export { aptSetup, rpmSetup, type SetupFacts } from "./keys/setup-text.ts";
+export { checkRepository, type CheckReport, type CheckRequest, type Finding } from "./repository/check.ts";
+export { directoryStore } from "./repository/directory-store.ts";
+export * from "./repository/errors.ts";
+export { readAdvisories } from "./repository/list.ts";
+export { manifestOfFile } from "./repository/package-file.ts";
+export { type Publication, publish, type PublishRequest } from "./repository/publish.ts";
+export type { PublishOptions, PublishProgress } from "./repository/progress.ts";
+export { checkRepositoryRequirements, type RepositoryRequirement } from "./repository/requirements.ts";
+export { s3Store } from "./repository/s3-store.ts";
+export type { Store } from "./repository/store.ts";

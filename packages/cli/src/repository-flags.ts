@@ -1,0 +1,81 @@
+/** What all commands that work on a repository share: where it is, and what signs it. */
+import { readFile } from "node:fs/promises";
+import { resolve } from "node:path";
+import { directoryStore, openSigner, s3Store, type Signer, type Store } from "@kgraft/release";
+import type { Context } from "./context.ts";
+import { readInput } from "./input-file.ts";
+import { parsePath, parseText } from "./parameters.ts";
+
+export interface RepositoryFlags {
+  readonly repository: string;
+  readonly channel: string;
+}
+
+export interface KeyFlags {
+  readonly key: readonly string[];
+  readonly passphraseFile?: string;
+}
+
+interface Parsed {
+  readonly kind: "parsed";
+  readonly parse: (text: string) => string;
+  readonly brief: string;
+  readonly placeholder: string;
+}
+
+export const repositoryFlag: Parsed = {
+  kind: "parsed",
+  parse: parseText,
+  brief: "Folder of the repository, or s3://BUCKET/FOLDER",
+  placeholder: "REPOSITORY",
+};
+
+export const channelFlag: Parsed & { readonly default: string } = {
+  kind: "parsed",
+  parse: parseText,
+  brief: "Which of its channels, the suite for apt",
+  placeholder: "NAME",
+  default: "stable",
+};
+
+export const keyFlag: Parsed & { readonly variadic: true } = {
+  kind: "parsed",
+  parse: parseText,
+  brief: "What signs: file of a secret key, or fingerprint in your GnuPG home; may be given more than once",
+  placeholder: "KEY",
+  variadic: true,
+};
+
+export const passphraseFlag: Parsed & { readonly optional: true } = {
+  kind: "parsed",
+  parse: parsePath,
+  brief: "File with the key's passphrase, which KGRAFT_KEY_PASSPHRASE has otherwise",
+  placeholder: "FILE",
+  optional: true,
+};
+
+export function openStore(name: string, { signal }: Context): Store {
+  return name.startsWith("s3://")
+    ? s3Store(name, { env: process.env, signal })
+    : directoryStore(resolve(name));
+}
+
+export async function openKeys({ key, passphraseFile }: KeyFlags, context: Context): Promise<Signer> {
+  const passphrase = await readPassphrase(passphraseFile, context);
+  return openSigner({ keys: key, ...(passphrase !== undefined && { passphrase }), signal: context.signal });
+}
+
+/** The first line of the file, or what the environment says; undefined: an agent has it, or asks. */
+export async function readPassphrase(
+  file: string | undefined,
+  { signal }: Context,
+): Promise<string | undefined> {
+  if (file === undefined) return process.env["KGRAFT_KEY_PASSPHRASE"];
+  const bytes = await readInput(file, { hint: "name a file with one line", signal, limitBytes: 4096 });
+  return bytes.toString("utf8").split("\n")[0] ?? "";
+}
+
+/** Public keys in files. */
+export async function readTrusted(paths: readonly string[]): Promise<readonly string[]> {
+  return Promise.all(paths.map((path) => readFile(path, "utf8")));
+}

@@ -1,0 +1,140 @@
+/**
+ * The files that clients read, drawn from a ledger: first the lasting ones, each under its hash; then, all at once
+ * and in the order in which nobody can be misled, the pointers to them.
+ *
+ * apt reads InRelease, one file with its signature in it, and takes the indexes by the hashes in it: it sees the old
+ * or the new, never both. An rpm client reads repomd.xml and its signature as two files. Whoever comes between the two
+ * refuses what he has (the signature is not of these contents), keeps what he had, and finds it whole the next time;
+ * the two are renamed one right after the other.
+ */
+import type { Signer } from "../keys/gnupg.ts";
+import { updateinfoHead, updateinfoTail } from "../advisory/updateinfo.ts";
+import { indexFolder, releaseText } from "./apt-index.ts";
+import { type IndexFile, joinBlocks, type Texts } from "./blocks.ts";
+import { debKind, rpmKind, updateinfoKind } from "./entries.ts";
+import { signingKeys } from "./key-ring.ts";
+import type { Ledger } from "./ledger.ts";
+import { indexName, keyFile, repomdText, rpmHeads, rpmTails } from "./rpm-index.ts";
+import type { Store } from "./store.ts";
+
+export interface Drawing {
+  /** Lasting files, by their path. */
+  readonly lasting: ReadonlyMap<string, Buffer>;
+  /** In the order in which they are to be written. */
+  readonly pointers: readonly (readonly [path: string, content: string | Buffer])[];
+}
+
+export function aptFolder(channel: string): string {
+  return `dists/${channel}`;
+}
+
+export function rpmFolder(channel: string): string {
+  return `rpm/${channel}`;
+}
+
+export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promise<Drawing> {
+  const apt = await drawApt(ledger, texts);
+  const rpm = await drawRpm(ledger, texts);
+  const [inRelease, releaseSignature, repomdSignature] = await Promise.all([
+    signer.clearSign(apt.release),
+    signer.detachedSignature(apt.release),
+    signer.detachedSignature(rpm.repomd),
+  ]);
+  const dists = aptFolder(ledger.channel);
+  const repodata = `${rpmFolder(ledger.channel)}/repodata`;
+  return {
+    lasting: new Map([...apt.lasting, ...rpm.lasting]),
+    pointers: [
+      // Packages of rpm are signed themselves: old ones with a key that signs nothing else any more.
+      [`${dists}/kgraft.asc`, keysOf(signingKeys(ledger.keys))],
+      ...apt.plain,
+      [`${dists}/InRelease`, inRelease],
+      [`${dists}/Release.gpg`, releaseSignature],
+      [`${dists}/Release`, apt.release],
+      [`${repodata}/repomd.xml.key`, keysOf(ledger.keys)],
+      [`${repodata}/repomd.xml.asc`, repomdSignature],
+      [`${repodata}/repomd.xml`, rpm.repomd],
+    ],
+  };
+}
+
+function keysOf(keys: Ledger["keys"]): string {
+  return keys.map(({ armored }) => armored).join("");
+}
+
+interface AptDrawing {
+  readonly release: string;
+  readonly lasting: readonly (readonly [string, Buffer])[];
+  /** Indexes under their plain names, for readers that know no by-hash. */
+  readonly plain: readonly (readonly [string, Buffer])[];
+}
+
+async function drawApt({ channel, time, settings, groups }: Ledger, texts: Texts): Promise<AptDrawing> {
+  const indexes = new Map<string, IndexFile>();
+  for (const architecture of debArchitectures(groups)) {
+    const blocks = [...(groups[`deb-${architecture}`] ?? []), ...(groups["deb-all"] ?? [])];
+    indexes.set(architecture, await joinBlocks(blocks, "Packages", debKind, texts));
+  }
+  const { origin, validDays } = settings;
+  return {
+    release: releaseText({ origin, channel, time, validDays, indexes }),
+    lasting: [...indexes].map(([architecture, { sha256, compressed }]) => [
+      `${aptFolder(channel)}/${indexFolder(architecture)}/by-hash/SHA256/${sha256}`,
+      compressed,
+    ]),
+    plain: [...indexes].map(([architecture, { compressed }]) => [
+      `${aptFolder(channel)}/${indexFolder(architecture)}/Packages.xz`,
+      compressed,
+    ]),
+  };
+}
+
+/** Packages for all architectures stand in the index of each; where there is no other, in amd64's. */
+export function debArchitectures(groups: Ledger["groups"]): readonly string[] {
+  const names = Object.keys(groups).flatMap((name) => (name.startsWith("deb-") ? [name.slice(4)] : []));
+  const own = names.filter((name) => name !== "all").toSorted((a, b) => a.localeCompare(b));
+  return own.length > 0 ? own : ["amd64"];
+}
+
+interface RpmDrawing {
+  readonly repomd: string;
+  readonly lasting: readonly (readonly [string, Buffer])[];
+}
+
+async function drawRpm(ledger: Ledger, texts: Texts): Promise<RpmDrawing> {
+  const { channel, revision, time, keys, groups } = ledger;
+  const blocks = groups["rpm"] ?? [];
+  const packages = blocks.reduce((sum, { members }) => sum + members.length, 0);
+  const indexes = new Map<string, IndexFile>();
+  for (const part of rpmKind.parts) {
+    const around = { head: rpmHeads[part]?.(packages) ?? "", tail: rpmTails[part] ?? "" };
+    indexes.set(part, await joinBlocks(blocks, part, rpmKind, texts, around));
+  }
+  const around = { head: updateinfoHead, tail: updateinfoTail };
+  indexes.set(
+    "updateinfo",
+    await joinBlocks(groups["updateinfo"] ?? [], "updateinfo", updateinfoKind, texts, around),
+  );
+  const folder = rpmFolder(channel);
+  return {
+    repomd: repomdText({ revision, time, keys, indexes }),
+    lasting: [
+      ...[...indexes].map(
+        ([type, index]) => [`${folder}/repodata/${indexName(type, index)}`, index.compressed] as const,
+      ),
+      ...keys.map((key) => [`${folder}/${keyFile(key)}`, Buffer.from(key.armored)] as const),
+    ],
+  };
+}
+
+/** Writes what the store has not yet. @returns the paths of all lasting files */
+export async function writeLastingFiles(store: Store, { lasting }: Drawing): Promise<readonly string[]> {
+  for (const [path, bytes] of lasting) {
+    if (!(await store.has(path))) await store.writeLasting(path, bytes);
+  }
+  return [...lasting.keys()];
+}
+
+export async function writePointers(store: Store, { pointers }: Drawing): Promise<void> {
+  for (const [path, content] of pointers) await store.writePointer(path, Buffer.from(content));
+}

@@ -1,0 +1,98 @@
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkRepository, directoryStore } from "../src/mod.ts";
+import { aptClient, type Client, dnfClient, zypperClient } from "./clients.ts";
+import { makeDeb, makeRpm, release } from "./make-package.ts";
+import { newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
+import { serve, type Served } from "./serve.ts";
+
+// A key is changed, and machines that knew the old one go on: first with both keys, then with the new one alone.
+
+const rpm = `kgraft-patch-${release.replaceAll(".", "_")}`;
+
+let place: Scratch;
+let served: Served;
+let keys: { readonly old: string; readonly new: string };
+let apt: Client;
+let zypper: Client;
+let dnf: Client;
+
+async function patch(counter: number): Promise<readonly string[]> {
+  const folder = join(place.path, `packages-${counter}`);
+  await mkdir(folder);
+  return [await makeDeb(folder, { counter }), await makeRpm(folder, { counter })];
+}
+
+beforeAll(async () => {
+  place = await scratch();
+  keys = { old: await newKey(join(place.path, "old.asc")), new: await newKey(join(place.path, "new.asc")) };
+  await publishWith([keys.old], place.repository, await patch(1));
+  served = await serve(place.repository);
+  apt = await aptClient(join(place.path, "apt"), served.url, await publicKey(keys.old));
+  zypper = await zypperClient(join(place.path, "zypper"), served.url);
+  dnf = await dnfClient(join(place.path, "dnf"), served.url);
+  expect(await zypper("--gpg-auto-import-keys", "refresh")).toMatchObject({ code: 0 });
+  expect(await zypper("install", rpm)).toMatchObject({ code: 0 });
+  expect(await dnf("install", rpm)).toMatchObject({ code: 0 });
+});
+afterAll(async () => {
+  await served?.[Symbol.asyncDispose]();
+  await place?.[Symbol.asyncDispose]();
+});
+
+test("publish() with the new key alone is refused: it must be told of the rotation", async () => {
+  await expect(publishWith([keys.old, keys.new], place.repository, [])).rejects.toMatchObject({
+    name: "KeyUnfit",
+  });
+});
+
+test("in the overlap machines go on with the old key, and learn the new one", async () => {
+  await publishWith([keys.old, keys.new], place.repository, [], { rotation: "begin" });
+  await publishWith([keys.old, keys.new], place.repository, await patch(2));
+  expect(await apt("apt-get", "update")).toMatchObject({ code: 0 });
+  // No key is asked for: zypper has the old one, and takes the new one by the hint in the signed repomd.xml.
+  expect(await zypper("refresh")).toMatchObject({ code: 0 });
+  expect(await zypper("patch")).toMatchObject({ code: 0 });
+  expect(await dnf("--refresh", "upgrade")).toMatchObject({ code: 0 });
+  expect(await dnf("list", "--installed", rpm)).toMatchObject({ text: expect.stringContaining("2-1") });
+});
+
+test("after it the new key is enough", async () => {
+  // What the keyring package brings in the meantime, or whoever looks after the machine.
+  const published = await readFile(join(place.repository, "dists/stable/kgraft.asc"), "utf8");
+  await writeFile(join(place.path, "apt/etc/apt/keyrings/kgraft.asc"), published);
+  await publishWith([keys.new], place.repository, [], { rotation: "finish" });
+  await publishWith([keys.new], place.repository, await patch(3));
+  expect(await apt("apt-get", "update")).toMatchObject({ code: 0 });
+  expect(await zypper("refresh")).toMatchObject({ code: 0 });
+  expect(await zypper("patch")).toMatchObject({ code: 0 });
+  expect(await zypper("search", "--installed-only", "--details", rpm)).toMatchObject({
+    text: expect.stringMatching(/\| 3-1 /),
+  });
+  expect(await dnf("--refresh", "upgrade")).toMatchObject({ code: 0 });
+  expect(await dnf("list", "--installed", rpm)).toMatchObject({ text: expect.stringContaining("3-1") });
+  // Old packages are still there, signed with the old key, which is still told of.
+  expect(await dnf("downgrade", `${rpm}-1-1`)).toMatchObject({ code: 0 });
+});
+
+test("a machine that slept through the overlap is refused, not misled", async () => {
+  const late = await aptClient(join(place.path, "late"), served.url, await publicKey(keys.old));
+  expect(await late("apt-get", "update")).toMatchObject({
+    code: 100,
+    text: expect.stringMatching(/NO_PUBKEY|not signed/),
+  });
+});
+
+test("the old key alone publishes nothing any more", async () => {
+  const repository = join(place.path, "copy");
+  await cp(place.repository, repository, { recursive: true });
+  await expect(publishWith([keys.old], repository, [])).rejects.toMatchObject({ name: "RepositoryUnfit" });
+  const report = await checkRepository({
+    store: directoryStore(repository),
+    channel: "stable",
+    trusted: [await publicKey(keys.new)],
+    signal,
+  });
+  expect(report.findings).toEqual([]);
+});
