@@ -67,9 +67,9 @@ describe("while patches are published one after the other", () => {
       },
     };
     const rounds: Round[] = [];
-    let publishing = true;
+    const publishing = new AbortController();
     const follow = async ([who, look]: [string, () => Promise<Omit<Round, "who">>]): Promise<void> => {
-      while (publishing) rounds.push({ who, ...(await look()) });
+      while (!publishing.signal.aborted) rounds.push({ who, ...(await look()) });
       // Once more, with nothing going on.
       rounds.push({ who, ...(await look()) });
     };
@@ -78,7 +78,7 @@ describe("while patches are published one after the other", () => {
       await publishWith([key], place.repository, next);
       await sleep(100);
     }
-    publishing = false;
+    publishing.abort();
     await following;
     for (const who of Object.keys(clients)) {
       const own = rounds.filter((round) => round.who === who);
@@ -88,14 +88,9 @@ describe("while patches are published one after the other", () => {
       expect(own.map(({ version }) => version)).toEqual(
         own.map(({ version }) => version).toSorted((a, b) => a - b),
       );
-      for (const { refused: words } of own) {
-        // apt is never refused; an rpm client at most because repomd.xml and its signature are of two publications.
-        if (words !== undefined)
-          expect({ who, words }).toEqual({
-            who: expect.not.stringContaining("apt"),
-            words: expect.stringMatching(/[Ss]ignature verification (failed|error)/),
-          });
-      }
+      // apt is never refused; an rpm client at most because repomd.xml and its signature are of two publications.
+      const excused = who === "apt" ? /^$/ : /^$|[Ss]ignature verification (failed|error)/;
+      expect(own.map(({ refused: words = "" }) => words).filter((words) => !excused.test(words))).toEqual([]);
     }
   });
 
