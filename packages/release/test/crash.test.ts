@@ -1,11 +1,12 @@
-import { cp, mkdir } from "node:fs/promises";
-import { join, resolve } from "node:path";
+import { mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkRepository, directoryStore } from "../src/mod.ts";
 import { aptClient, dnfClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
-import { newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
+import { copyRepository, newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
 import { serve } from "./serve.ts";
 
 // A publisher is killed at each of its steps. Clients see the old or the new; the next publication makes it whole.
@@ -32,7 +33,7 @@ async function publishUntil(
   step: number,
   repository: string,
 ): Promise<{ readonly killed: boolean; readonly steps: number }> {
-  const program = resolve(import.meta.dirname, "killed-publisher.ts");
+  const program = fileURLToPath(import.meta.resolve("./killed-publisher.ts"));
   const words = [program, String(step), repository, key, ...packages];
   const result = await execa(process.execPath, words, { reject: false });
   if (result.signal === "SIGKILL") return { killed: true, steps: step };
@@ -78,24 +79,18 @@ test("publish() killed at any step leaves old or new, and the next one finishes 
     expect(await publishUntil(step, repository)).toMatchObject({ killed: true });
     const [apt, dnf] = await seen(repository, join(place.path, `clients-${step}`));
     expect(["1-1", "2-1"]).toContain(apt);
-    // Between repomd.xml and its signature an rpm client refuses what it gets; it takes no mixture.
-    expect(dnf).toMatch(/^(1-1|2-1)$|GPG signature verification error/);
-    states.push(`${apt} ${dnf.length > 3 ? "refused" : dnf}`);
+    expect(["1-1", "2-1"]).toContain(dnf);
+    states.push(`${apt} ${dnf}`);
     await publishWith([key], repository, []);
     const after = (await findings(repository)).join("\n");
     expect({ step, after }).toEqual({ step, after: "" });
   }
   // In this order, and nothing else in between.
-  expect(states.filter((state, at) => state !== states[at - 1])).toEqual([
-    "1-1 1-1",
-    "2-1 1-1",
-    "2-1 refused",
-    "2-1 2-1",
-  ]);
+  expect(states.filter((state, at) => state !== states[at - 1])).toEqual(["1-1 1-1", "2-1 1-1", "2-1 2-1"]);
 });
 
 async function copy(name: string): Promise<string> {
   const repository = join(place.path, name);
-  await cp(place.repository, repository, { recursive: true });
+  await copyRepository(place.repository, repository);
   return repository;
 }

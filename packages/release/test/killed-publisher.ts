@@ -24,6 +24,7 @@ const store: Store = {
   ...whole,
   writeLasting: dyingAt(whole.writeLasting),
   writePointer: dyingAt(whole.writePointer),
+  writeTogether: dyingAt(whole.writeTogether),
   remove: dyingAt(whole.remove),
 };
 await using signer = await openSigner({ keys: [key], passphrase, signal });

@@ -1,11 +1,11 @@
-import { cp, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkRepository, directoryStore, type Finding } from "../src/mod.ts";
 import { type Answer, aptClient, dnfClient, zypperClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
-import { newKey, publicKey, publishWith, scratch, type Scratch } from "./scratch.ts";
+import { copyRepository, newKey, publicKey, publishWith, scratch, type Scratch } from "./scratch.ts";
 import { serve } from "./serve.ts";
 
 // What is done to a repository on its way, and who refuses it: the real clients, and kgraft publish --check.
@@ -36,7 +36,7 @@ beforeAll(async () => {
   ];
   const now = Math.floor(Date.now() / 1000);
   await publishWith([keys.own], good, await of(1), { time: now - daySeconds });
-  await cp(good, earlier, { recursive: true });
+  await copyRepository(good, earlier);
   await publishWith([keys.own], good, await of(2));
 });
 afterAll(() => place?.[Symbol.asyncDispose]());
@@ -239,7 +239,7 @@ describe("a good repository", () => {
 describe("refused is a repository where", () => {
   test.each(cases)("$name", async ({ name, harm, refusedBy, found }) => {
     const repository = join(place.path, name.replaceAll(/\W/g, "-"));
-    await cp(good, repository, { recursive: true });
+    await copyRepository(good, repository);
     await harm(repository);
     await using served = await serve(repository);
     for (const [who, words] of Object.entries(refusedBy) as [Who, RegExp][]) {
@@ -258,7 +258,7 @@ describe("refused is a repository where", () => {
   test("an earlier publication is served again", async () => {
     // apt has seen the newer one, and does not go back; our own check sees that InRelease is not the ledger's.
     const repository = join(place.path, "replayed");
-    await cp(good, repository, { recursive: true });
+    await copyRepository(good, repository);
     await using served = await serve(repository);
     const folder = join(place.path, "replayed-apt");
     await mkdir(folder);
@@ -278,7 +278,7 @@ describe("refused is a repository where", () => {
 
 test("publish() does not go on from a ledger that another key signed", async () => {
   const repository = join(place.path, "foreign-ledger");
-  await cp(good, repository, { recursive: true });
+  await copyRepository(good, repository);
   await expect(publishWith([keys.foreign], repository, [])).rejects.toMatchObject({
     name: "RepositoryUnfit",
     message: expect.stringMatching(/ledger\.asc: it is signed by [0-9A-F]{16}, which is not trusted/),
@@ -287,7 +287,7 @@ test("publish() does not go on from a ledger that another key signed", async () 
 
 test("publish() does not sign what was slipped into its own files", async () => {
   const repository = join(place.path, "tampered-ledger");
-  await cp(good, repository, { recursive: true });
+  await copyRepository(good, repository);
   await alter(await only(join(repository, "kgraft/stable/ledgers"), /json$/));
   await expect(publishWith([keys.own], repository, [])).rejects.toMatchObject({ name: "RepositoryUnfit" });
 });

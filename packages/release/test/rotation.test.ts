@@ -1,11 +1,11 @@
-import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { checkRepository, directoryStore } from "../src/mod.ts";
 import { aptClient, type Client, dnfClient, zypperClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
-import { newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
+import { copyRepository, newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
 import { serve, type Served } from "./serve.ts";
 
 // A key is changed, and machines that knew the old one go on: first with both keys, then with the new one alone.
@@ -94,7 +94,7 @@ test("a machine that slept through the overlap is refused, not misled", async ()
 
 test("the old key alone publishes nothing any more", async () => {
   const repository = join(place.path, "copy");
-  await cp(place.repository, repository, { recursive: true });
+  await copyRepository(place.repository, repository);
   await expect(publishWith([keys.old], repository, [])).rejects.toMatchObject({ name: "RepositoryUnfit" });
   const report = await checkRepository({
     store: directoryStore(repository),

@@ -1,5 +1,5 @@
 /** What each test of repositories begins with: a folder, keys, and packages to publish. */
-import { mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -51,4 +51,9 @@ export async function publishWith(
   await using signer = await openSigner({ keys, passphrase, signal });
   const store = directoryStore(repository);
   return await publish({ store, channel: "stable", packages, signer, ...more }, { signal });
+}
+
+/** A copy that is a repository of its own: its links lead into it. */
+export async function copyRepository(from: string, to: string): Promise<void> {
+  await cp(from, to, { recursive: true, verbatimSymlinks: true });
 }

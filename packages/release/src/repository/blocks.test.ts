@@ -24,6 +24,7 @@ function memoryStore(): Store & { readonly files: Map<string, Buffer> } {
       Promise.resolve(files.has(path) ? { bytes: files.get(path)!, tag: undefined } : undefined),
     writeLasting: write,
     writePointer: write,
+    writeTogether: () => Promise.resolve(),
     has: (path) => Promise.resolve(files.has(path)),
     remove: (path) => Promise.resolve(void files.delete(path)),
     lock: () => Promise.resolve({ check: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() }),

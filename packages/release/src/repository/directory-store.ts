@@ -1,10 +1,28 @@
-/** A repository in a folder: each file is written beside its place, synced, and renamed into it. */
+/**
+ * A repository in a folder: each file is written beside its place, synced, and renamed into it.
+ *
+ * Files that belong together (repomd.xml and its signature) change at once because their folder is a symbolic link to
+ * a folder of this publication: the next one is made beside it, with links to all that stays, and the symbolic link is
+ * renamed into its place.
+ */
 import { spawn } from "node:child_process";
 import { randomBytes } from "node:crypto";
-import { access, mkdir, open, readFile, rename, rm, stat } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import {
+  access,
+  link,
+  lstat,
+  mkdir,
+  open,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  symlink,
+} from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
 import { RepositoryBusy, StoreFailed } from "./errors.ts";
-import { fileLimitBytes, type Lock, type Store, type StoredFile } from "./store.ts";
+import { fileLimitBytes, type Lock, type NamedFile, type Store, type StoredFile } from "./store.ts";
 
 export function directoryStore(directory: string): Store {
   const write = (path: string, bytes: Uint8Array): Promise<void> =>
@@ -16,6 +34,10 @@ export function directoryStore(directory: string): Store {
     read: (path, limitBytes = fileLimitBytes) => readBounded(join(directory, path), limitBytes),
     writeLasting: write,
     writePointer: write,
+    writeTogether: (folder, files) =>
+      replaceFolder(join(directory, folder), files).catch((cause: unknown) => {
+        throw storeError("write", join(directory, folder), cause);
+      }),
     has: (path) =>
       access(join(directory, path)).then(
         () => true,
@@ -41,17 +63,43 @@ async function writeWhole(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = join(dirname(path), `.${process.pid}-${randomBytes(4).toString("hex")}.tmp`);
   await mkdir(dirname(path), { recursive: true });
   try {
-    const file = await open(temporary, "wx", 0o644);
-    try {
-      await file.writeFile(bytes);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
+    await writeSynced(temporary, bytes);
     await rename(temporary, path);
   } catch (error) {
     await rm(temporary, { force: true });
     throw error;
+  }
+}
+
+async function replaceFolder(path: string, files: readonly NamedFile[]): Promise<void> {
+  const parent = dirname(path);
+  const prefix = `.${basename(path)}-`;
+  const next = `${prefix}${randomBytes(6).toString("hex")}`;
+  await mkdir(join(parent, next), { recursive: true });
+  const fresh = new Set(files.map(([name]) => name));
+  for (const name of await readdir(path).catch(() => [])) {
+    if (!fresh.has(name) && !name.endsWith(".tmp")) await link(join(path, name), join(parent, next, name));
+  }
+  for (const [name, bytes] of files) await writeSynced(join(parent, next, name), bytes);
+  const replacement = join(parent, `${next}.link`);
+  await symlink(next, replacement);
+  // The first time it is a folder of its own, which no rename replaces; no client has seen anything then.
+  if ((await lstat(path).catch(() => undefined))?.isDirectory() === true) {
+    await rename(path, join(parent, `${next}.first`));
+  }
+  await rename(replacement, path);
+  // The one before, and what killed publishers left.
+  const old = (await readdir(parent)).filter((name) => name.startsWith(prefix) && name !== next);
+  await Promise.all(old.map((name) => rm(join(parent, name), { recursive: true, force: true })));
+}
+
+async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx", 0o644);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
   }
 }
 

@@ -3,9 +3,9 @@
  * and in the order in which nobody can be misled, the pointers to them.
  *
  * apt reads InRelease, one file with its signature in it, and takes the indexes by the hashes in it: it sees the old
- * or the new, never both. An rpm client reads repomd.xml and its signature as two files. Whoever comes between the two
- * refuses what he has (the signature is not of these contents), keeps what he had, and finds it whole the next time;
- * the two are renamed one right after the other.
+ * or the new, never both. An rpm client reads repomd.xml and its signature as two files. They change at once, but not
+ * for a client that has read one of them before and reads the other after: it refuses what it has (the signature is not
+ * of these contents), keeps what it had, and finds the new the next time.
  */
 import type { Signer } from "../keys/gnupg.ts";
 import { updateinfoHead, updateinfoTail } from "../advisory/updateinfo.ts";
@@ -15,13 +15,15 @@ import { debKind, rpmKind, updateinfoKind } from "./entries.ts";
 import { signingKeys } from "./key-ring.ts";
 import type { Ledger } from "./ledger.ts";
 import { indexName, keyFile, repomdText, rpmHeads, rpmTails } from "./rpm-index.ts";
-import type { Store } from "./store.ts";
+import type { NamedFile, Store } from "./store.ts";
 
 export interface Drawing {
   /** Lasting files, by their path. */
   readonly lasting: ReadonlyMap<string, Buffer>;
   /** In the order in which they are to be written. */
   readonly pointers: readonly (readonly [path: string, content: string | Buffer])[];
+  /** What changes at once, after the pointers: the files in `repodata`. */
+  readonly together: { readonly folder: string; readonly files: readonly NamedFile[] };
 }
 
 export function aptFolder(channel: string): string {
@@ -41,7 +43,6 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
     signer.detachedSignature(rpm.repomd),
   ]);
   const dists = aptFolder(ledger.channel);
-  const repodata = `${rpmFolder(ledger.channel)}/repodata`;
   return {
     lasting: new Map([...apt.lasting, ...rpm.lasting]),
     pointers: [
@@ -51,10 +52,15 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
       [`${dists}/InRelease`, inRelease],
       [`${dists}/Release.gpg`, releaseSignature],
       [`${dists}/Release`, apt.release],
-      [`${repodata}/repomd.xml.key`, keysOf(ledger.keys)],
-      [`${repodata}/repomd.xml.asc`, repomdSignature],
-      [`${repodata}/repomd.xml`, rpm.repomd],
     ],
+    together: {
+      folder: `${rpmFolder(ledger.channel)}/repodata`,
+      files: [
+        ["repomd.xml.key", Buffer.from(keysOf(ledger.keys))],
+        ["repomd.xml.asc", Buffer.from(repomdSignature)],
+        ["repomd.xml", Buffer.from(rpm.repomd)],
+      ],
+    },
   };
 }
 
@@ -135,6 +141,7 @@ export async function writeLastingFiles(store: Store, { lasting }: Drawing): Pro
   return [...lasting.keys()];
 }
 
-export async function writePointers(store: Store, { pointers }: Drawing): Promise<void> {
+export async function writePointers(store: Store, { pointers, together }: Drawing): Promise<void> {
   for (const [path, content] of pointers) await store.writePointer(path, Buffer.from(content));
+  await store.writeTogether(together.folder, together.files);
 }

@@ -58,7 +58,7 @@ function makeCall(address: string, base: string, { env, signal }: S3Options): Ca
 }
 
 function storeBy(address: string, call: Call): Store {
-  return {
+  const store: Store = {
     name: address,
     async read(path, limitBytes = fileLimitBytes) {
       const response = await call(path, { method: "GET" }, [404]);
@@ -99,12 +99,16 @@ function storeBy(address: string, call: Call): Store {
         "type the command again: it begins from what the other one left",
       );
     },
+    async writeTogether(folder, files) {
+      for (const [name, bytes] of files) await store.writePointer(`${folder}/${name}`, bytes);
+    },
     has: async (path) => (await call(path, { method: "HEAD" }, [404])).ok,
     async remove(path) {
       await call(path, { method: "DELETE" }, [404]);
     },
     lock: () => Promise.resolve({ check: () => {}, [Symbol.asyncDispose]: () => Promise.resolve() }),
   };
+  return store;
 }
 
 function makeClient(env: NodeJS.ProcessEnv): AwsClient {

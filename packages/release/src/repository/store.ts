@@ -15,11 +15,18 @@ export interface Store {
    * there in between. @throws RepositoryBusy
    */
   readonly writePointer: (path: string, bytes: Uint8Array, seen?: Seen) => Promise<void>;
+  /**
+   * Replaces pointers in one folder that belong together, at once where the store can: in a folder. In a bucket they
+   * are written in this order, one right after the other.
+   */
+  readonly writeTogether: (folder: string, files: readonly NamedFile[]) => Promise<void>;
   readonly has: (path: string) => Promise<boolean>;
   readonly remove: (path: string) => Promise<void>;
   /** Keeps other writers out, where the store can. @throws RepositoryBusy */
   readonly lock: () => Promise<Lock>;
 }
+
+export type NamedFile = readonly [name: string, bytes: Uint8Array];
 
 export interface Lock extends AsyncDisposable {
   /** @throws RepositoryBusy where it was lost in between */
