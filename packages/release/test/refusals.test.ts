@@ -264,10 +264,12 @@ describe("refused is a repository where", () => {
     await mkdir(folder);
     const apt = await aptClient(folder, served.url, trusted);
     expect((await apt("apt-get", "update")).code).toBe(0);
-    await cp(join(earlier, "dists"), join(repository, "dists"), { recursive: true });
-    await cp(join(earlier, "rpm/stable/repodata"), join(repository, "rpm/stable/repodata"), {
-      recursive: true,
-    });
+    for (const name of ["InRelease", "Release", "Release.gpg"].map((one) => `dists/stable/${one}`)) {
+      await copyFile(join(earlier, name), join(repository, name));
+    }
+    for (const name of ["repomd.xml", "repomd.xml.asc"].map((one) => `rpm/stable/repodata/${one}`)) {
+      await copyFile(join(earlier, name), join(repository, name));
+    }
     await apt("apt-get", "update");
     expect((await apt("apt-cache", "policy", deb)).text).toContain("Candidate: 2-1");
     const findings = (await check(repository)).join("\n");
