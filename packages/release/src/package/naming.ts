@@ -5,7 +5,7 @@
  * SUSE's scheme, which rpm takes as it is: `kgraft-patch-3_12_32-25-default` for release 3.12.32-25-default. Debian's
  * policy allows no underscore in a package's name (5.6.1: lower case letters, digits, `+`, `-`, `.`), and dpkg-deb
  * refuses one; there the release stands as it is, `kgraft-patch-6.1.0-55-cloud-amd64`, which is also how Debian names
- * its own packages of that kernel, `linux-image-6.1.0-55-cloud-amd64` (docs/adr/0012).
+ * its own packages of that kernel, `linux-image-6.1.0-55-cloud-amd64` (docs/adr/0013).
  */
 import { BadPackageInput } from "./errors.ts";
 
