@@ -28,7 +28,10 @@ export const hostTool: {
   readonly version: string;
 } = {
   tree: path.join(room, "etc"),
-  manualPages: { "man1/kgr.1": path.resolve(room, "../../man/kgr.1") },
+  manualPages: {
+    "man1/kgr.1": path.resolve(room, "../../man/kgr.1"),
+    "zh_TW/man1/kgr.1": path.resolve(room, "../../man/zh_TW/kgr.1"),
+  },
   version: packageJson.version,
 };
 

@@ -81,7 +81,10 @@ function describe(
     files,
     links: [
       { path: "/usr/sbin/klp", target: "kgr" },
-      { path: "/usr/share/man/man1/klp.1.gz", target: "kgr.1.gz" },
+      ...Object.keys(request.manualPages).map((place) => ({
+        path: `/usr/share/man/${place.replace("kgr.1", "klp.1")}.gz`,
+        target: "kgr.1.gz",
+      })),
     ],
     folders: ["/etc/kgr", "/usr/lib/kgr"],
     scriptlets: scriptletsOf(units),
