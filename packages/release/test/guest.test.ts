@@ -168,12 +168,25 @@ describe("dpkg", () => {
       status: 0,
     });
     expect(await spoken()).toBe("ptf");
+    // A member does not go without its master.
+    expect(await run("dpkg --purge ptf-1234")).toMatchObject({ status: 1 });
     expect(await run(`dpkg -i ${deb("3-1")} && dpkg --audit`)).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("third");
-    // Taken back as a whole: the master, and the regular live patch before it.
-    expect(await run(`dpkg -i ${deb("2-1")} 2>&1`)).toMatchObject({ status: 1 });
-    expect(await run(`dpkg --purge ptf-1234 && dpkg --configure -a`)).toMatchObject({ status: 0 });
+    // The regular one has no need of the master.
+    expect(await run("dpkg --purge ptf-1234")).toMatchObject({ status: 0 });
+    expect(await run(`dpkg -i ${deb("2-1")}`)).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("second");
+  });
+
+  test("apt keeps the live patch of the kernel that runs, as it keeps the kernel", async () => {
+    const mark = `apt-mark auto ${patchName} linux-image-${release}`;
+    const simulate = "apt-get --simulate autoremove";
+    const { stdout } = await run(`${mark} && ${simulate}`);
+    expect(stdout).not.toContain(`Remv ${patchName}`);
+    // And it is that line of kgr's which does it.
+    const without = await run(`mv /etc/apt/apt.conf.d/20kgr /root/
+      ${simulate}; mv /root/20kgr /etc/apt/apt.conf.d/`);
+    expect(without.stdout).toContain(`Remv ${patchName}`);
   });
 
   test("one that is not let in: dpkg fails, says why, and tries again when asked", async () => {
