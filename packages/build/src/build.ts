@@ -71,7 +71,9 @@ export async function build(
   const running = AbortSignal.any([signal, stop.signal]);
   await using opened = await openChange(tree, change, running);
   const { units } = opened;
-  if (units.length === 0) throw nothingCompiled(change);
+  const assembly = await opened.compareAssembly();
+  const outside = [...change.reasons, ...assembly.reasons];
+  if (units.length === 0) throw nothingCompiled(change, outside);
 
   // 3. Each of them compiled before and after, in a shadow of the prepared tree.
   let compiled = 0;
@@ -86,7 +88,7 @@ export async function build(
   // 4. What a live patch must carry of each, and whether the originals are what was shipped.
   onProgress({ stage: "compare" });
   const deltas = (await allOrNone(pairs.map(opened.compare), stop)).flat();
-  const carried = carriedOf(tree, change, deltas);
+  const carried = carriedOf(tree, outside, deltas);
 
   // 5. One module of it all.
   onProgress({ stage: "link", message: `${name}.ko` });
@@ -108,7 +110,7 @@ export async function build(
     manifest,
     units: pairs.map(({ unit, objects, patched: { cached } }) => ({ unit, objects, cached })),
     added: carried.flatMap(({ added }) => added),
-    warnings: carried.flatMap(({ warnings }) => warnings),
+    warnings: [...assembly.warnings, ...carried.flatMap(({ warnings }) => warnings)],
     ignored: [...change.ignored, ...opened.unread],
   };
 }
@@ -116,11 +118,11 @@ export async function build(
 /** The deltas that a live patch is made of, if it can be made. */
 function carriedOf(
   tree: KernelTree,
-  change: SourceChange,
+  outside: readonly UnitReason[],
   deltas: readonly UnitDelta[],
 ): readonly PatchedDelta[] {
   const refused = deltas.flatMap((delta) => (delta.kind === "refused" ? delta.reasons : []));
-  if (change.reasons.length + refused.length > 0) throw new ChangeRefused([...change.reasons, ...refused]);
+  if (outside.length + refused.length > 0) throw new ChangeRefused([...outside, ...refused]);
   const carried = deltas.filter((delta) => delta.kind === "patched");
   // A change may consist of callbacks alone: then the data that they convert is what it is about.
   if (
@@ -146,8 +148,8 @@ function patchName({ name, patches }: BuildRequest): string {
   return cleaned;
 }
 
-function nothingCompiled(change: SourceChange): Error {
-  if (change.reasons.length > 0) return new ChangeRefused(change.reasons);
+function nothingCompiled(change: SourceChange, outside: readonly UnitReason[]): Error {
+  if (outside.length > 0) return new ChangeRefused(outside);
   const files = [...change.texts.keys(), ...change.ignored].join(", ");
   return new BadChange(
     `nothing to patch: ${files || "the change"} is in no unit that this kernel was built from`,

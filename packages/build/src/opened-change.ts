@@ -3,6 +3,7 @@ import { availableParallelism } from "node:os";
 import { compileUnit, type KernelTree } from "@kgraft/kernel";
 import { limit } from "./limit.ts";
 import { openShippedKernel, type ShippedKernel } from "./shipped/shipped-kernel.ts";
+import { type AssemblyChange, changedAssembly } from "./source/assembly.ts";
 import type { SourceChange } from "./source/change.ts";
 import { changedTree, keptTree } from "./source/changed-tree.ts";
 import { type AffectedUnits, affectedUnits } from "./source/units.ts";
@@ -16,6 +17,8 @@ export interface OpenedChange extends AffectedUnits, AsyncDisposable {
    * @throws {CompileFailed} when one of both does not compile
    */
   readonly compile: (affected: AffectedUnits["units"][number]) => Promise<ObjectPair>;
+  /** What the change does to assembly. */
+  readonly compareAssembly: () => Promise<AssemblyChange>;
   /** What a live patch must carry of it, or why it cannot; one verdict for each object that it is linked into. */
   readonly compare: (pair: ObjectPair) => Promise<readonly UnitDelta[]>;
 }
@@ -26,7 +29,7 @@ export async function openChange(
   change: SourceChange,
   signal: AbortSignal,
 ): Promise<OpenedChange> {
-  const { units, unread } = await affectedUnits(tree, change);
+  const { units, assembly, unread } = await affectedUnits(tree, change);
   const kernel = await openShippedKernel(tree);
   const shadow = await changedTree(tree.sourceDirectory, change);
   const kept = keptTree(tree.sourceDirectory, change);
@@ -34,9 +37,11 @@ export async function openChange(
   const compile: Compile = (request) => inSlot(() => compileUnit(tree, request, { signal }));
   return {
     units,
+    assembly,
     unread,
     kernel,
     compile: (affected) => compilePair(affected, shadow.directory, compile),
+    compareAssembly: () => changedAssembly(tree, assembly, shadow.directory, signal),
     compare: (pair) => computeUnitDeltas(kernel, pair, compile, kept.directory),
     async [Symbol.asyncDispose]() {
       await shadow[Symbol.asyncDispose]();

@@ -25,6 +25,12 @@ const grown: Edit = {
   replace: "struct ext4_prealloc_space {\n\tlong pa_new;",
 };
 
+const cmdline: Edit = {
+  path: "fs/proc/cmdline.c",
+  find: "seq_putc(m, '\\n');",
+  replace: 'seq_puts(m, "!\\n");',
+};
+
 async function failureOf(attempt: Promise<unknown>): Promise<unknown> {
   return attempt.then(
     () => undefined,
@@ -69,9 +75,8 @@ describe("build() of a real change", () => {
   });
 
   test("gives equal bytes for equal inputs", async () => {
-    const edit = { path: "fs/proc/cmdline.c", find: "seq_putc(m, '\\n');", replace: 'seq_puts(m, "!\\n");' };
     const read = async (): Promise<readonly Buffer[]> => {
-      const { modulePath, manifestPath } = await buildEdit(edit);
+      const { modulePath, manifestPath } = await buildEdit(cmdline);
       return Promise.all([readFile(modulePath), readFile(manifestPath)]);
     };
     expect(await read()).toEqual(await read());
@@ -112,6 +117,27 @@ describe("build() of a real change", () => {
     ]);
   });
 
+  test("replaces a function once more where another unit includes its file", async () => {
+    const patch = await buildEdit({
+      path: "fs/binfmt_elf.c",
+      find: "elf_ppnt->p_filesz < 2",
+      replace: "elf_ppnt->p_filesz < 3",
+    });
+    expect(patch.manifest.functions.map(({ name, unit }) => [name, unit])).toEqual([
+      ["load_elf_binary", "fs/binfmt_elf.c"],
+      ["load_elf_binary", "fs/compat_binfmt_elf.c"],
+    ]);
+  });
+
+  test("takes a header that assembly reads, where the assembly stays what it is", async () => {
+    const patch = await buildEdit(cmdline, {
+      path: "arch/x86/entry/calling.h",
+      find: ".macro CLEAR_REGS",
+      replace: "/* Another\n * comment. */\n.macro CLEAR_REGS",
+    });
+    expect(patch.manifest.functions.map(({ name }) => name)).toEqual(["cmdline_proc_show"]);
+  });
+
   test("finds no functional change in comments and white space", async () => {
     const failure = await failureOf(
       buildEdit({ path: "fs/proc/cmdline.c", find: "return 0;", replace: "/* done */\n\n\treturn 0;" }),
@@ -146,6 +172,18 @@ describe("build() of a change that no live patch can carry", () => {
       ],
       "changed-layout",
       "struct ext4_prealloc_space",
+    ],
+    "a header's macro that assembly uses": [
+      [
+        cmdline,
+        {
+          path: "arch/x86/entry/calling.h",
+          find: ".macro CLEAR_REGS",
+          replace: ".macro CLEAR_REGS\n\tnop",
+        },
+      ],
+      "changed-assembly",
+      "arch/x86/entry/entry_64.S",
     ],
     "a member that becomes another type": [
       [

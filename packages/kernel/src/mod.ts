@@ -6,6 +6,7 @@
 export type { Architecture } from "./architecture.ts";
 export { type MemberLayout, readStructLayouts, type StructLayout } from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
+export { preprocessAssembly } from "./assembly.ts";
 export { cacheDirectory, withLock, writeTogether } from "./cache.ts";
 export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
 export { withElfFile } from "./elf-file.ts";

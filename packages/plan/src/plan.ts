@@ -101,7 +101,8 @@ export async function makePlan(
     // 4. Verdicts: of units, of files that are no units, of fixes.
     const units = compared.map((unit) => verdictOf(unit, texts.has(unit.unit), carried, stranded));
     const { unitsReading } = await unitsOf(tree);
-    const files = otherFiles(update, opened.unread, unitsReading);
+    const assembly = await opened.compareAssembly();
+    const files = [...otherFiles(update, opened.unread, unitsReading), ...assembly.reasons.map(assemblyFile)];
     const fixes = assignFixes(changelog, update, units, unitsReading);
     const deltas = [...carried.values()].flat();
     const originals = new Map(
@@ -192,6 +193,11 @@ function verdictOf(
       ...deltas.flatMap((delta) => (delta.kind === "unchanged" ? (delta.kept ?? []) : [])),
     ],
   };
+}
+
+/** Assembly that changes by a header. */
+function assemblyFile(reason: UnitReason): PlannedFile {
+  return { path: reason.unit, verdict: "needs-author", reasons: [reason] };
 }
 
 /** Files that are no C of this kernel: other architectures' and other configurations', documentation, assembly. */

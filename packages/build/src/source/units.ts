@@ -12,6 +12,8 @@ export interface AffectedUnit {
 export interface AffectedUnits {
   /** In the order of their paths. */
   readonly units: readonly AffectedUnit[];
+  /** Units of assembly that read a changed file. */
+  readonly assembly: readonly string[];
   /** Changed files that no unit of this kernel reads. */
   readonly unread: readonly string[];
 }
@@ -22,15 +24,17 @@ export async function affectedUnits(tree: KernelTree, change: SourceChange): Pro
   const affected = new Set<string>();
   const unread: string[] = [];
   for (const [path, { original }] of change.texts) {
-    const readers = units.has(path) ? [path] : unitsReading(path);
+    // A unit may be part of another one: compat_binfmt_elf.c is binfmt_elf.c once more, for 32-bit programs.
+    const readers = units.has(path) ? [path, ...unitsReading(path)] : unitsReading(path);
     for (const unit of readers) affected.add(unit);
     if (readers.length === 0 && original !== undefined) unread.push(path);
   }
+  const inOrder = [...affected].toSorted();
   return {
-    units: [...affected]
+    units: inOrder
       .filter((unit) => unit.endsWith(".c"))
-      .toSorted()
       .map((unit) => ({ unit, objects: (units.get(unit) ?? []).map(({ name }) => name) })),
+    assembly: inOrder.filter((unit) => unit.endsWith(".S")),
     unread,
   };
 }
