@@ -38,6 +38,16 @@ const misuse: readonly (readonly [string, string, RegExp])[] = [
   ["a maintainer without a mail address", "package kgr --maintainer me", /wanted: Name <mail@address>/],
   ["a PTF without a number", "package ptf one --title x", /wanted a number such as 1234/],
   [
+    "a number of days that is none",
+    "lifecycle --days x",
+    /cannot read --days: found "x", wanted a number of/,
+  ],
+  [
+    "a day that is none",
+    "lifecycle --date 2027-02-30",
+    /cannot read --date: found "2027-02-30", wanted a day/,
+  ],
+  [
     "an unknown architecture",
     "kernel fetch x --arch vax",
     /cannot read --arch: found "vax", wanted amd64 or ppc64el/,
@@ -120,6 +130,7 @@ const helps: readonly (readonly [string, RegExp])[] = [
   ["advisory", /check|list/],
   ["advisory check", /Exit status of this command:.*Examples:/s],
   ["advisory list", /Examples:/],
+  ["lifecycle", /exit status is 1.*Examples:/s],
   ["doctor", /Examples:/],
   ["demo", /Examples:/],
 ];

@@ -72,6 +72,7 @@ const commands: Readonly<Record<string, CommandLoader | Group>> = {
       list: async () => (await import("./commands/advisory.ts")).advisoryListCommand,
     },
   },
+  lifecycle: async () => (await import("./commands/lifecycle.ts")).lifecycleCommand,
   doctor: async () => (await import("./commands/doctor.ts")).doctorCommand,
   demo: async () => (await import("./commands/demo.ts")).demoCommand,
 };

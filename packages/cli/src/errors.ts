@@ -53,6 +53,11 @@ export class ModuleUnfit extends CliError {
   override readonly name = "ModuleUnfit";
 }
 
+/** The report cannot be made: its data, the package managers or a kept report cannot be read. */
+export class LifecycleFailed extends CliError {
+  override readonly name = "LifecycleFailed";
+}
+
 /** The demonstration did not show what it is there to show. */
 export class DemoFailed extends CliError {
   override readonly name = "DemoFailed";

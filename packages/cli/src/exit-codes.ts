@@ -26,7 +26,11 @@ export const exitCodes: readonly ExitCode[] = [
       "ToolFailed",
     ],
   },
-  { code: 2, meaning: "the change cannot become a live patch", errors: ["ChangeRefused"] },
+  {
+    code: 2,
+    meaning: "the change cannot become a live patch; lifecycle: something cannot be read",
+    errors: ["ChangeRefused", "LifecycleFailed"],
+  },
   { code: 3, meaning: "the change makes no function do anything else", errors: ["NoFunctionalChange"] },
   { code: 64, meaning: "wrong usage", errors: ["UsageError", "BadPublication", "BadRequest"] },
   {

@@ -38,6 +38,21 @@ export function parseScore(text: string): number {
   return score;
 }
 
+/** Days from now, passed on as they are written. */
+export function parseDays(text: string): string {
+  if (!/^\d{1,5}$/.test(text)) throw new Error("wanted a number of days");
+  return text;
+}
+
+/** A day, passed on as it is written. */
+export function parseDay(text: string): string {
+  const ms = /^\d{4}-\d{2}-\d{2}$/.test(text) ? Date.parse(`${text}T00:00:00Z`) : Number.NaN;
+  if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== text) {
+    throw new Error("wanted a day as YYYY-MM-DD");
+  }
+  return text;
+}
+
 /** `CVE-2026-1234=title of the fix`; the title may be absent. */
 export function parseFix(text: string): { readonly id: string; readonly title: string } {
   const at = text.indexOf("=");

@@ -23,6 +23,7 @@ export async function readNeeds(): Promise<readonly CommandNeeds[]> {
     { commands: ["lab run"], needs: (await checkLab()).map(need) },
     { commands: ["package"], needs: (await checkPackages()).map(need) },
     { commands: ["publish", "key", "advisory"], needs: (await checkRepositoryRequirements()).map(need) },
+    { commands: ["lifecycle"], needs: checkKgr().map(need) },
     { commands: ["demo, kgr in lab run (besides all of the above)"], needs: checkKgr().map(need) },
   ];
 }

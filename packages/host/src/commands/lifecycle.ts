@@ -32,10 +32,10 @@ export const lifecycleCommand: Command = {
     const { options, operands, json, verbosity } = invocation;
     const nowSeconds = Math.floor(system.epochMs() / 1000);
     const request = requestOf(options, operands, nowSeconds);
-    const products = readProducts(system);
-    const packages = await readPackages(system, products, !json && verbosity > 0, nowSeconds);
     const diff = options.get("diff");
     const saved = diff === undefined || request.kind === "names" ? null : readSaved(system, diff);
+    const products = readProducts(system);
+    const packages = await readPackages(system, products, !json && verbosity > 0, nowSeconds);
     const { report, entries, status } = makeReport(products, packages, request, saved);
     if (json) {
       printJson(system, report);

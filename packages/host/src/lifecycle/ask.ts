@@ -5,17 +5,12 @@ import type { System } from "../system.ts";
 const limitMs = 120_000;
 const limitBytes = 16 << 20;
 
-/** Output of a program; null where it is not installed, or fails. @param fine exit statuses that are no failure */
-export async function ask(
-  system: System,
-  program: string,
-  args: readonly string[],
-  fine: readonly number[] = [0],
-): Promise<string | null> {
+/** Output of a program; null where it is not installed, or fails. */
+export async function ask(system: System, program: string, args: readonly string[]): Promise<string | null> {
   const found = findInstalled(system, program);
   if (found === null) {
     return null;
   }
   const result = await system.run([...found, ...args], limitMs, limitBytes);
-  return result.kind === "exited" && fine.includes(result.status) ? result.output : null;
+  return result.kind === "exited" && result.status === 0 ? result.output : null;
 }

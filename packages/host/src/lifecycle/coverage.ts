@@ -8,7 +8,7 @@ import type { MetricFamily, StatusReport } from "@kgraft/contract";
 import { kernelRelease } from "../kernel-identity.ts";
 import type { System } from "../system.ts";
 import { secondsOfDay } from "./end.ts";
-import { readAllLifecycleData } from "./files.ts";
+import { searchLifecycleData } from "./files.ts";
 import { patternOf } from "./pattern.ts";
 
 type Coverage = NonNullable<StatusReport["coverage"]>;
@@ -27,7 +27,9 @@ export function readCoverage(system: System): Coverage | null {
   ];
   const isNamed = (source: string): boolean =>
     names.some((name) => (patternOf(source)?.(name) ?? null) !== null);
-  const line = readAllLifecycleData(system).lines.findLast(
+  const isWanted = (content: string): boolean =>
+    names.some((name) => content.includes(name)) || /^[^,]*[*/]/.test(content);
+  const line = searchLifecycleData(system, isWanted).findLast(
     ({ name, version, until }) => version === "*" && until !== null && isNamed(name),
   );
   const until = line?.until ?? null;

@@ -24,14 +24,17 @@ export function readLifecycleData(system: System, products: readonly string[]): 
   return readFiles(system, files);
 }
 
-/** All data of the machine. */
-export function readAllLifecycleData(system: System): LifecycleData {
+/** Lines of interest in all data of the machine. */
+export function searchLifecycleData(
+  system: System,
+  isWanted: (content: string) => boolean,
+): readonly LifecycleLine[] {
   const files = folders.flatMap((folder) =>
     listNames(system, folder)
       .filter((name) => name.endsWith(".lifecycle"))
       .map((name) => `${folder}/${name}`),
   );
-  return readFiles(system, files);
+  return files.flatMap((path) => readFile(system, path, isWanted).lines);
 }
 
 function readFiles(system: System, files: readonly string[]): LifecycleData {
@@ -50,9 +53,10 @@ function readFiles(system: System, files: readonly string[]): LifecycleData {
 function readFile(
   system: System,
   path: string,
+  isWanted?: (content: string) => boolean,
 ): Pick<LifecycleData, "lines" | "problems"> & { readonly attempt: string } {
   try {
-    const text = parseLifecycleText(decodeUtf8(system.readBytes(path, limitBytes)));
+    const text = parseLifecycleText(decodeUtf8(system.readBytes(path, limitBytes)), isWanted);
     return { ...text, attempt: text.problems.length === 0 ? "ok" : (text.problems[0] ?? "") };
   } catch (error) {
     if (!(error instanceof SystemError)) {

@@ -93,12 +93,20 @@ async function rpmUpdates(system: System): Promise<readonly KnownPackage[]> {
       return kind === "package" ? [{ name, version: edition, architecture: arch }] : [];
     });
   }
-  // 100: there are some.
-  const dnf = (await ask(system, "dnf", ["--quiet", "--cacheonly", "check-update"], [0, 100])) ?? "";
-  const matches = dnf.matchAll(/^(\S+)\.(\w+)\s+(\S+)\s+\S+\s*$/gm);
-  return [...matches].map(([, name = "", architecture = "", version = ""]) => ({
+  return listFromDnf(system, ["--upgrades"]);
+}
+
+/** What dnf has of its repositories, in the form that rpm's versions have here. */
+export async function listFromDnf(
+  system: System,
+  which: readonly string[],
+): Promise<readonly KnownPackage[]> {
+  const format = "%{name}\\t%{evr}\\t%{arch}\\n";
+  const words = ["--quiet", "--cacheonly", "repoquery", ...which, "--queryformat", format];
+  const said = (await ask(system, "dnf", words)) ?? "";
+  return [...said.matchAll(/^(\S+)\t(\S+)\t(\S+)$/gm)].map(([, name = "", evr = "", architecture = ""]) => ({
     name,
-    version,
+    version: evr.replace(/^0:/, ""),
     architecture,
   }));
 }

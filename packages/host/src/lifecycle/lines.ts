@@ -16,12 +16,15 @@ export interface LifecycleText {
   readonly problems: readonly string[];
 }
 
-/** Reads the text of a `.lifecycle` file. */
-export function parseLifecycleText(text: string): LifecycleText {
+/** Reads the text of a `.lifecycle` file. @param isWanted leaves out lines of no interest, which saves most of the time */
+export function parseLifecycleText(
+  text: string,
+  isWanted: (content: string) => boolean = () => true,
+): LifecycleText {
   const lines: LifecycleLine[] = [];
   const problems: string[] = [];
   for (const [at, content] of text.split("\n").entries()) {
-    if (content.trim() !== "" && !/^\s*#/.test(content)) {
+    if (isWanted(content) && content.trim() !== "" && !/^\s*#/.test(content)) {
       const line = parseLine(content);
       if (typeof line === "string") {
         problems.push(t`line ${at + 1}: ${line}`);

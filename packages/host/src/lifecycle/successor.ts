@@ -6,7 +6,7 @@ import type { LifecyclePackage } from "@kgraft/contract";
 import type { System } from "../system.ts";
 import { compareVersions } from "../version.ts";
 import { ask } from "./ask.ts";
-import type { Installed, KnownPackage } from "./installed.ts";
+import { type Installed, type KnownPackage, listFromDnf } from "./installed.ts";
 import { type Pattern, successorPattern } from "./pattern.ts";
 import { attributesOf } from "./xml.ts";
 
@@ -74,12 +74,5 @@ async function listFromRpm(system: System): Promise<readonly KnownPackage[]> {
       return { name, version: edition, architecture: arch };
     });
   }
-  const format = "%{name}\\t%{evr}\\t%{arch}\\n";
-  const dnf =
-    (await ask(system, "dnf", ["--quiet", "--cacheonly", "repoquery", "--queryformat", format])) ?? "";
-  return [...dnf.matchAll(/^(\S+)\t(\S+)\t(\S+)$/gm)].map(([, name = "", evr = "", architecture = ""]) => ({
-    name,
-    version: evr.replace(/^0:/, ""),
-    architecture,
-  }));
+  return listFromDnf(system, []);
 }
