@@ -200,6 +200,9 @@ describe("kgr lifecycle", () => {
     expect((await machine.kgr("lifecycle", "--diff", "/none.xml")).out).toBe(
       `${debian}${different}${row("zip", "2027-01-02")}\n`,
     );
+    expect((await machine.kgr("lifecycle", "-v", "--diff", "/none.xml")).out).toMatch(
+      /^No such file or directory - \/none\.xml\n/,
+    );
   });
 
   test.each<[string, Options, string, number, string]>([

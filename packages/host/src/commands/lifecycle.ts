@@ -34,8 +34,12 @@ export const lifecycleCommand: Command = {
     const request = requestOf(options, operands, nowSeconds);
     const diff = options.get("diff");
     const saved = diff === undefined || request.kind === "names" ? null : readSaved(system, diff);
+    const verbose = !json && verbosity > 0;
+    if (verbose && diff !== undefined && request.kind !== "names" && saved === null) {
+      printLines(system, [printable(`No such file or directory - ${diff}`)]);
+    }
     const products = readProducts(system);
-    const packages = await readPackages(system, products, !json && verbosity > 0, nowSeconds);
+    const packages = await readPackages(system, products, verbose, nowSeconds);
     const { report, entries, status } = makeReport(products, packages, request, saved);
     if (json) {
       printJson(system, report);

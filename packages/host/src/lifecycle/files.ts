@@ -1,4 +1,7 @@
-/** Where lifecycle data stands: `PRODUCT.lifecycle` in the folders of zypper's plugin. Of two lines for one package the later one counts. */
+/**
+ * Where lifecycle data stands: `PRODUCT.lifecycle` in the folders of zypper's plugin. All of them are read, and of the
+ * lines for one package the last one counts.
+ */
 import type { LifecycleLine } from "@kgraft/contract";
 import { n, t, translate } from "../language.ts";
 import { type System, SystemError } from "../system.ts";
@@ -20,8 +23,19 @@ export interface LifecycleData {
 /** The data for these products. */
 export function readLifecycleData(system: System, products: readonly string[]): LifecycleData {
   const names = [...new Set(products)].filter((name) => /^[\w.+-]+$/.test(name));
-  const files = names.flatMap((name) => folders.map((folder) => `${folder}/${name}.lifecycle`));
-  return readFiles(system, files);
+  const data = { lines: [] as LifecycleLine[], problems: [] as string[], attempts: [] as string[] };
+  for (const path of names.flatMap((name) => folders.map((folder) => `${folder}/${name}.lifecycle`))) {
+    const { lines, problems, attempt } = readFile(system, path);
+    // One by one: an argument list has an end.
+    for (const line of lines) {
+      data.lines.push(line);
+    }
+    for (const problem of problems) {
+      data.problems.push(t`cannot read ${path}: ${problem}`);
+    }
+    data.attempts.push(`trying to load ${path}... ${attempt}`);
+  }
+  return data;
 }
 
 /** Lines of interest in all data of the machine. */
@@ -35,19 +49,6 @@ export function searchLifecycleData(
       .map((name) => `${folder}/${name}`),
   );
   return files.flatMap((path) => readFile(system, path, isWanted).lines);
-}
-
-function readFiles(system: System, files: readonly string[]): LifecycleData {
-  const data = { lines: [] as LifecycleLine[], problems: [] as string[], attempts: [] as string[] };
-  for (const path of files) {
-    const { lines, problems, attempt } = readFile(system, path);
-    for (const line of lines) {
-      data.lines.push(line);
-    }
-    data.problems.push(...problems.map((problem) => t`cannot read ${path}: ${problem}`));
-    data.attempts.push(`trying to load ${path}... ${attempt}`);
-  }
-  return data;
 }
 
 function readFile(
