@@ -208,8 +208,8 @@ export interface LifecycleReport {
   readonly products: readonly LifecycleProduct[];
   /** Packages whose support ends at another time than their product's, or that were asked for by name. */
   readonly packages: readonly LifecyclePackage[];
-  /** How many packages beside those are in question, whose support ends with their product's. */
-  readonly packagesAsProduct: number;
+  /** How many more packages are in question: their support ends with their product's, or an earlier report showed them. */
+  readonly packagesNotListed: number;
   /** What was asked for by name and is not installed. */
   readonly notInstalled: readonly string[];
 }

@@ -192,6 +192,10 @@ describe("kgr lifecycle", () => {
         `\nNo packages with end of support different from product changed since ${since}.\n\n`,
       err: "",
     });
+    expect((await machine.kgr("lifecycle", "--diff", "/var/report.xml", "--date", "2027-06-01")).out).toBe(
+      `Reporting changes since ${since}\n\nNo products whose support ends before 2027-06-01.\n` +
+        "\nNo packages with end of support different from product.\n\n",
+    );
     machine.put({ "/usr/share/lifecycle/data/kgraft.lifecycle": "zip, *, 2027-01-02" });
     expect(await machine.kgr("lifecycle", "--diff", "/var/report.xml")).toMatchObject({
       status: 0,

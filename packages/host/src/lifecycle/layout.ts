@@ -37,11 +37,11 @@ function noProducts(before: string | null, since: string | null): string {
     : `\nNo products whose support ends before ${before}.\n`;
 }
 
-function noPackages({ before, packagesAsProduct }: LifecycleReport, since: string | null): string {
+function noPackages({ before, packagesNotListed }: LifecycleReport, since: string | null): string {
   if (before === null) {
     return `\nNo packages with end of support different from product${since === null ? "" : ` changed since ${since}`}.\n`;
   }
-  return packagesAsProduct > 0
+  return packagesNotListed > 0
     ? "\nNo packages with end of support different from product.\n"
     : `\nNo packages whose support ends before ${before}.\n`;
 }
