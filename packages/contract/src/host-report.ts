@@ -187,6 +187,58 @@ export interface ConfigReport {
   readonly problems: readonly { readonly line: number; readonly message: string }[];
 }
 
+/** `kgr verify --json` */
+export interface VerifyReport {
+  /** `proven` where all is, `wrong` where anything is, otherwise `unknown`. */
+  readonly result: Proof;
+  /** Kernel release the machine runs, as `uname -r`. */
+  readonly release: string;
+  /** What the kernel keeps from root too; null where it has no lockdown, or does not tell. */
+  readonly lockdown: "none" | "integrity" | "confidentiality" | null;
+  /** Each live patch in force or in transition. */
+  readonly patches: readonly VerifiedPatch[];
+}
+
+/** `wrong`: something is not as it should be; `unknown`: that cannot be told on this machine. */
+export type Proof = "proven" | "wrong" | "unknown";
+
+export interface Finding {
+  readonly result: Exclude<Proof, "proven">;
+  readonly message: string;
+}
+
+export interface VerifiedPatch {
+  readonly name: string;
+  /** Of the patch and all its functions. */
+  readonly result: Proof;
+  /** Why the patch as a whole is not proven: where it comes from, whether its transition has ended. */
+  readonly findings: readonly Finding[];
+  /** Whether the kernel has verified the module's signature; `none` where its file has none. */
+  readonly signature: "verified" | "unverified" | "none" | "unknown";
+  /** The module that it was loaded from; null where that is not known or gone. */
+  readonly file: string | null;
+  readonly functions: readonly VerifiedFunction[];
+}
+
+export interface VerifiedFunction {
+  readonly object: string;
+  readonly name: string;
+  readonly sympos: number;
+  readonly result: Proof;
+  /** Whether its object is in the kernel; a function of a module that is not loaded has nothing to be proven. */
+  readonly loaded: boolean;
+  /** Where it lies, in hex. */
+  readonly address: string | null;
+  /** The bytes in memory from there on, in hex. */
+  readonly entry: string | null;
+  /** What its entry calls, as ftrace and the kernel's symbols name it. */
+  readonly calls: string | null;
+  /** Why it is not proven. */
+  readonly findings: readonly Finding[];
+  /** Who else hooks it: probes, tracers, programs of bpf. They do not undo the redirection. */
+  readonly otherUsers: readonly string[];
+}
+
 /** `kgr completion --json` */
 export interface CompletionReport {
   readonly shell: "bash" | "zsh" | "fish";

@@ -23,6 +23,7 @@ export const commands: CommandTable<Command> = new Map([
   ["uninstall", async () => (await import("./commands/install.ts")).uninstallCommand],
   ["boot", async () => (await import("./commands/boot.ts")).bootCommand],
   ["wait", async () => (await import("./commands/wait.ts")).waitCommand],
+  ["verify", async () => (await import("./commands/verify.ts")).verifyCommand],
   ["fixes", async () => (await import("./commands/fixes.ts")).fixesCommand],
   ["uname", async () => (await import("./commands/uname.ts")).unameCommand],
   ["lifecycle", async () => (await import("./commands/lifecycle.ts")).lifecycleCommand],

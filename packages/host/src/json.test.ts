@@ -114,6 +114,7 @@ const documents: Readonly<
   uname: ["kgr-uname", "uname", [idle, active]],
   lifecycle: ["kgr-lifecycle", "lifecycle", [withPackages]],
   metrics: ["kgr-metrics", "metrics", [idle, active, applying]],
+  verify: ["kgr-verify", "verify", [idle, active, applying]],
   config: ["kgr-config", "config", [idle]],
   completion: ["kgr-completion", "completion fish", [idle]],
 };

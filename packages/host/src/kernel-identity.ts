@@ -1,6 +1,6 @@
 /** Which kernel runs: its release, and the GNU build id that tells apart two builds of one release. */
 import type { System } from "./system.ts";
-import { readText } from "./text.ts";
+import { hexOf, readText } from "./text.ts";
 
 /** As `uname -r`. */
 export function kernelRelease(system: System): string {
@@ -34,9 +34,7 @@ export function kernelBuildId(system: System): string | null {
       view.getUint32(at + 8, true) === gnuBuildId
     ) {
       const id = bytes.subarray(start, start + sizeBytes);
-      return id.length === sizeBytes
-        ? Array.from(id, (byte) => byte.toString(16).padStart(2, "0")).join("")
-        : null;
+      return id.length === sizeBytes ? hexOf(id) : null;
     }
     at = start + align4(sizeBytes);
   }

@@ -103,6 +103,22 @@ export function readFunctions(system: System, patch: string): readonly ReplacedF
   );
 }
 
+/** How a live patch stands to one object that it replaces functions of. */
+export interface ObjectState {
+  /** Whether the object is in the kernel at all; `vmlinux` always is. */
+  readonly loaded: boolean;
+  /** Null in kernels that do not tell, before commit bb26cfd9e77e ("livepatch: add sysfs entry "patched" for each klp_object") (in v6.1). */
+  readonly patched: boolean | null;
+}
+
+export function objectState(system: System, patch: string, object: string): ObjectState {
+  const patched = readText(system, `${directory}/${patch}/${object}/patched`)?.trim() ?? null;
+  return {
+    loaded: object === "vmlinux" || system.exists(`/sys/module/${object}`),
+    patched: patched === null ? null : patched === "1",
+  };
+}
+
 /** Turns a live patch on or off; the kernel begins the transition at once. @throws SystemError */
 export function setEnabled(system: System, patch: string, enabled: boolean): void {
   system.writeFile(`${directory}/${patch}/enabled`, enabled ? "1" : "0");

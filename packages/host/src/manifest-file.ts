@@ -33,17 +33,22 @@ export async function readManifest(system: System, path: string): Promise<Manife
   return parseManifest(decodeUtf8(bytes), path);
 }
 
-/** The manifest of a loaded live patch; null where none was recorded. */
+/** The manifest of a loaded live patch; null where none was recorded, or what was is damaged. */
 export async function readRecord(system: System, patch: string): Promise<Manifest | null> {
-  const text = readText(system, recordPath(patch), limitBytes);
   try {
-    return text === null ? null : await parseManifest(text, recordPath(patch));
+    return await parseRecord(system, patch);
   } catch (error) {
     if (error instanceof BadInputError) {
       return null; // written by hand or by a later kgr: what it repairs is not known
     }
     throw error;
   }
+}
+
+/** The manifest of a loaded live patch; null where none was recorded. @throws BadInputError where it is damaged */
+export async function parseRecord(system: System, patch: string): Promise<Manifest | null> {
+  const text = readText(system, recordPath(patch), limitBytes);
+  return text === null ? null : parseManifest(text, recordPath(patch));
 }
 
 /** Keeps a manifest while its module is loaded. @throws SystemError */

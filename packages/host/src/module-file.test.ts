@@ -1,7 +1,7 @@
 import { array, assert as assertProperty, nat, property, tuple } from "fast-check";
 import { expect, test } from "vitest";
 import { livePatchInfo, moduleFile } from "../test/module.ts";
-import { readModuleInfo } from "./module-file.ts";
+import { readModuleInfo, readNotes } from "./module-file.ts";
 
 test("readModuleInfo() reads name and release", () => {
   expect(readModuleInfo(moduleFile(livePatchInfo), "a.ko")).toEqual({
@@ -60,3 +60,22 @@ function outcome(bytes: Uint8Array): string {
     return error instanceof Error ? error.name : "nothing";
   }
 }
+
+test("readNotes() finds none where there are none, and throws BadInputError for any damage", () => {
+  const whole = moduleFile(livePatchInfo);
+  expect(readNotes(whole, "a.ko")).toEqual(new Map());
+  const outcomeOf = (bytes: Uint8Array): string => {
+    try {
+      return `${readNotes(bytes, "a.ko").size}`;
+    } catch (error) {
+      return error instanceof Error ? error.name : "?";
+    }
+  };
+  assertProperty(
+    property(array(tuple(nat(whole.length - 1), nat(255)), { maxLength: 8 }), (changes) => {
+      const bytes = whole.slice();
+      changes.forEach(([at, value]) => (bytes[at] = value));
+      expect(outcomeOf(bytes)).toMatch(/^([0-3]|BadInputError)$/);
+    }),
+  );
+});

@@ -19,7 +19,7 @@ const sectionHeaderBytes = 64;
 
 /** Reads a live patch's name and kernel release. @throws BadInputError where it is no live patch */
 export function readModuleInfo(bytes: Uint8Array, path: string): ModuleInfo {
-  const strings = decodeUtf8(findModinfo(bytes, path)).split("\0");
+  const strings = decodeUtf8(modinfoOf(bytes, path)).split("\0");
   const values = new Map(
     strings
       .filter((text) => text.includes("="))
@@ -50,7 +50,38 @@ function splitAt(text: string, at: number): [string, string] {
   return [text.slice(0, at), text.slice(at + 1)];
 }
 
-function findModinfo(bytes: Uint8Array, path: string): Uint8Array {
+const SHT_NOTE = 7;
+
+/**
+ * Its notes by section, such as `.note.gnu.build-id`: the kernel shows the same bytes under /sys/module/NAME/notes.
+ *
+ * @throws BadInputError
+ */
+export function readNotes(bytes: Uint8Array, path: string): ReadonlyMap<string, Uint8Array> {
+  const notes = readSections(bytes, path).filter(
+    ({ type, content }) => type === SHT_NOTE && content.length > 0,
+  );
+  return new Map(notes.map(({ name, content }) => [name, content]));
+}
+
+function modinfoOf(bytes: Uint8Array, path: string): Uint8Array {
+  const section = readSections(bytes, path).find(({ name }) => name === ".modinfo");
+  if (section === undefined) {
+    throw bad(path, t`it has no section .modinfo`);
+  }
+  return section.content;
+}
+
+interface Section {
+  readonly name: string;
+  readonly type: number;
+  readonly content: Uint8Array;
+}
+
+const SHT_NOBITS = 8;
+const longestName = 256;
+
+function readSections(bytes: Uint8Array, path: string): readonly Section[] {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < elfHeaderBytes || view.getUint32(0) !== 0x7f454c46) {
     throw bad(path, t`it is no ELF file (a compressed module must be unpacked first)`);
@@ -62,25 +93,28 @@ function findModinfo(bytes: Uint8Array, path: string): Uint8Array {
   const count = view.getUint16(60, true);
   const names = view.getUint16(62, true);
   if (table + count * sectionHeaderBytes > bytes.length || names >= count) {
-    throw bad(path, t`section headers end at ${table + count * sectionHeaderBytes}, file at ${bytes.length}`);
+    const end = table + count * sectionHeaderBytes;
+    throw bad(path, t`section headers end at ${end}, file at ${bytes.length}`);
   }
-  const section = (index: number): Uint8Array => {
+  const contentOf = (index: number): Uint8Array => {
     const header = table + index * sectionHeaderBytes;
     const offset = Number(view.getBigUint64(header + 24, true));
     const sizeBytes = Number(view.getBigUint64(header + 32, true));
+    if (view.getUint32(header + 4, true) === SHT_NOBITS) {
+      return new Uint8Array();
+    }
     if (offset + sizeBytes > bytes.length) {
       throw bad(path, t`section ${index} ends at ${offset + sizeBytes}, file at ${bytes.length}`);
     }
     return bytes.subarray(offset, offset + sizeBytes);
   };
-  const nameTable = section(names);
-  for (let index = 1; index < count; index++) {
-    const nameAt = view.getUint32(table + index * sectionHeaderBytes, true);
-    if (decodeUtf8(nameTable.subarray(nameAt, nameAt + 9)) === ".modinfo\0") {
-      return section(index);
-    }
-  }
-  throw bad(path, t`it has no section .modinfo`);
+  const nameTable = contentOf(names);
+  return Array.from({ length: count }, (_, index) => {
+    const header = table + index * sectionHeaderBytes;
+    const at = view.getUint32(header, true);
+    const name = decodeUtf8(nameTable.subarray(at, at + longestName)).split("\0")[0]!; // split gives at least one
+    return { name, type: view.getUint32(header + 4, true), content: contentOf(index) };
+  });
 }
 
 function bad(path: string, what: string): BadInputError {

@@ -14,6 +14,7 @@ declare module "qjs:std" {
     close(): number;
   }
   export { stdin as in };
+  export const SEEK_SET: number;
   const stdin: File;
   export const out: File;
   export const err: File;
@@ -32,6 +33,8 @@ declare module "qjs:os" {
   export const WNOHANG: number;
   export function open(path: string, flags: number, mode?: number): number;
   export function close(fd: number): number;
+  /** @returns the new offset */
+  export function seek(fd: number, offset: number, whence: number): number;
   export function read(fd: number, buffer: ArrayBuffer, offset: number, length: number): number;
   export function seek(fd: number, offset: number, whence: number): number;
   export function write(fd: number, buffer: ArrayBufferLike, offset: number, length: number): number;

@@ -27,6 +27,7 @@ export function quickjsSystem(): System {
     readBytes,
     firstByte,
     linkCount: (path) => os.stat(path)[0]?.nlink ?? 0,
+    readBytesAt,
     readDirectory,
     writeFile,
     replaceFile,
@@ -114,6 +115,28 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
       parts.push(new Uint8Array(buffer.slice(0, count)));
     }
     return parts.length === 1 ? parts[0]! : join(parts, sizeBytes);
+  } finally {
+    os.close(fd);
+  }
+}
+
+function readBytesAt(path: string, offset: number, lengthBytes: number): Uint8Array {
+  const fd = expect(n`open`, path, os.open(path, os.O_RDONLY));
+  try {
+    expect(n`read`, path, os.seek(fd, offset, std.SEEK_SET));
+    const bytes = new ArrayBuffer(lengthBytes);
+    let at = 0;
+    while (at < lengthBytes) {
+      const count = os.read(fd, bytes, at, lengthBytes - at);
+      if (errorName(-count) !== "EINTR") {
+        expect(n`read`, path, count);
+        if (count === 0) {
+          break;
+        }
+        at += count;
+      }
+    }
+    return new Uint8Array(bytes, 0, at);
   } finally {
     os.close(fd);
   }

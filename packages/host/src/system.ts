@@ -17,6 +17,8 @@ export interface System {
   firstByte(path: string): number | null;
   /** Number of links of a file or directory; 0 where there is none. */
   linkCount(path: string): number;
+  /** Bytes of a file from an offset on; fewer where it ends or no more can be read. @throws SystemError */
+  readBytesAt(path: string, offset: number, lengthBytes: number): Uint8Array;
   /** Names in a directory, without `.` and `..`. @throws SystemError */
   readDirectory(path: string): readonly string[];
   /** Writes to a file that exists, as sysfs wants it: in one write. @throws SystemError */

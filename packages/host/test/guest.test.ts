@@ -1,13 +1,11 @@
 /** kgr in a real kernel: load, transition, blocking, turning back, disable, unload. */
-import { createHash } from "node:crypto";
 import { readFile, rm } from "node:fs/promises";
 import path from "node:path";
-import type { Manifest } from "@kgraft/contract";
-import type { KernelTree } from "@kgraft/kernel";
 import { bootGuest, type CommandResult, type Guest, type GuestFile } from "@kgraft/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildKgr } from "../build/mod.ts";
 import { makeModules, testKernel } from "./guest.ts";
+import { manifestOf } from "./manifest.ts";
 
 const { signal } = new AbortController();
 let guest: Guest;
@@ -17,7 +15,7 @@ beforeAll(async () => {
   const kernel = await testKernel();
   modules = await makeModules(kernel);
   const demo = await readFile(path.join(modules, "lp_demo.ko"));
-  const manifest = manifestOf(kernel, demo);
+  const manifest = manifestOf(kernel, "lp_demo", demo, ["vmlinux:cmdline_proc_show"]);
   const otherBuild = { ...manifest, kernel: { ...manifest.kernel, buildId: "0123456789abcdef" } };
   const files: readonly GuestFile[] = [
     { path: "/bin/kgr", source: await buildKgr({ signal }), mode: 0o755 },
@@ -36,37 +34,6 @@ afterAll(async () => {
   await guest.shutdown();
   await rm(modules, { recursive: true });
 });
-
-function manifestOf(kernel: KernelTree, module: Uint8Array): Manifest {
-  return {
-    schema: "kgraft-manifest/1",
-    name: "lp_demo",
-    kernel: {
-      release: kernel.release,
-      packageVersion: kernel.packageVersion,
-      architecture: "amd64",
-      buildId: kernel.buildId,
-    },
-    module: {
-      file: "lp_demo.ko",
-      sha256: createHash("sha256").update(module).digest("hex"),
-      sizeBytes: module.length,
-    },
-    fixes: [{ id: "CVE-2026-0001", title: "a test" }],
-    functions: [
-      {
-        object: "vmlinux",
-        name: "cmdline_proc_show",
-        sympos: 0,
-        unit: "fs/proc/cmdline.c",
-        originalSizeBytes: 1,
-        replacementSizeBytes: 1,
-      },
-    ],
-    sources: [],
-    compiler: kernel.compiler.version,
-  };
-}
 
 async function run(command: string): Promise<CommandResult> {
   return guest.run(command, { timeoutMs: 60_000 });

@@ -1,12 +1,13 @@
 /** What the tests in guests share: the stock kernel, the modules of test/modules made for it, and kgr in a guest. */
 import { execFile } from "node:child_process";
-import { cp, mkdtemp, readdir, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { promisify } from "node:util";
 import { fetchKernel, type KernelTree, makeArguments } from "@kgraft/kernel";
 import { bootGuest, type Guest, type GuestFile, type GuestOptions } from "@kgraft/lab";
 import { buildKgr } from "../build/mod.ts";
+import { manifestOf } from "./manifest.ts";
 
 const { signal } = new AbortController();
 
@@ -24,10 +25,27 @@ export async function makeModules(kernel: KernelTree): Promise<string> {
   return folder;
 }
 
+/** As {@link bootWithModules}, with manifests beside these modules: what each replaces, as `OBJECT:NAME`. */
+export async function bootWithManifests(
+  replaced: Readonly<Record<string, readonly string[]>>,
+  options: Partial<GuestOptions> = {},
+): Promise<Guest> {
+  const kernel = await testKernel();
+  return bootWithModules([], options, async (folder) => {
+    const files: GuestFile[] = [];
+    for (const [name, functions] of Object.entries(replaced)) {
+      const manifest = manifestOf(kernel, name, await readFile(path.join(folder, `${name}.ko`)), functions);
+      files.push({ path: `/p/${name}.json`, source: Buffer.from(JSON.stringify(manifest)) });
+    }
+    return files;
+  });
+}
+
 /** A guest with kgr, also as klp, and the modules in /p. */
 export async function bootWithModules(
   more: readonly GuestFile[] = [],
   options: Partial<GuestOptions> = {},
+  filesFor: (folder: string) => Promise<readonly GuestFile[]> = () => Promise.resolve([]),
 ): Promise<Guest> {
   const kernel = await testKernel();
   const folder = await makeModules(kernel);
@@ -39,6 +57,7 @@ export async function bootWithModules(
       { path: "/bin/klp", source: binary, mode: 0o755 },
       ...modules.map((name) => ({ path: `/p/${name}`, source: path.join(folder, name) })),
       ...more,
+      ...(await filesFor(folder)),
     ];
     return await bootGuest({ kernel, files, timeoutMs: 300_000, ...options });
   } finally {

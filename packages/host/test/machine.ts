@@ -6,11 +6,14 @@
 import { spawnSync } from "node:child_process";
 import {
   chmodSync,
+  closeSync,
   existsSync,
   mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
+  readSync,
   realpathSync,
   renameSync,
   rmdirSync,
@@ -182,6 +185,16 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
       }
       return bytes;
     },
+    readBytesAt: (file, offset, lengthBytes) =>
+      attempt("read", file, () => {
+        const fd = openSync(root + file, "r");
+        try {
+          const bytes = new Uint8Array(lengthBytes);
+          return bytes.subarray(0, readSync(fd, bytes, 0, lengthBytes, offset));
+        } finally {
+          closeSync(fd);
+        }
+      }),
     readDirectory: (file) => attempt("list", file, () => readdirSync(root + file)),
     writeFile: (file, text) => attempt("write", file, () => writeFileSync(root + file, text, { flag: "r+" })),
     replaceFile(file, text) {

@@ -1,7 +1,10 @@
+import { ofVerify } from "./zh-tw-verify.ts";
+
 /** Traditional Chinese, as it is written in Taiwan. */
 import { lifecycleTexts } from "./zh-tw-lifecycle.ts";
 
 export const traditionalChinese: ReadonlyMap<string, string> = new Map([
+  ...ofVerify,
   [
     "ask who sets the policy in /etc/kgr/kgr.conf; what it says and means stands in kgr(1)",
     "請洽訂定 /etc/kgr/kgr.conf 政策的人；各項的意義見 kgr(1)",
