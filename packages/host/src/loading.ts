@@ -15,6 +15,7 @@ import { armGuard, disarmGuardOf } from "./guard.ts";
 import { noteLoaded } from "./history.ts";
 import { kernelBuildId, kernelRelease } from "./kernel-identity.ts";
 import { t } from "./language.ts";
+import { whileLocked } from "./lock.ts";
 import { patchInTransition, readPatch, readPatches } from "./livepatch.ts";
 import { checkManifest, readManifestBeside, removeRecord, writeRecord } from "./manifest-file.ts";
 import { isSigned, type ModuleInfo, readModuleInfo } from "./module-file.ts";
@@ -84,10 +85,14 @@ export async function load(
   askedBy: AskedBy = "hand",
 ): Promise<LoadEnd> {
   const { system, policy } = context;
-  const before = readPatches(system).flatMap((patch) => (patch.state === "active" ? [patch.name] : []));
-  await arm(context, { name, sha256 }, askedBy);
-  await insertRecorded(context, { path, name, manifest });
-  noteLoaded(system, { name, path: system.realPath(path) });
+  const before = await whileLocked(system, policy.busyTimeoutMs, async () => {
+    checkFree(system, name); // once more: another kgr may have been there first
+    const active = readPatches(system).flatMap((patch) => (patch.state === "active" ? [patch.name] : []));
+    await arm(context, { name, sha256 }, askedBy);
+    await insertRecorded(context, { path, name, manifest });
+    noteLoaded(system, { name, path: system.realPath(path) });
+    return active;
+  });
   if (isUnverified(system, policy, name)) {
     await takeOut(context, name);
     throw unverifiedError(name);
@@ -176,11 +181,13 @@ async function insertRecorded(
   { system, policy }: Context,
   { path, name, manifest }: Omit<Loadable, "sha256">,
 ): Promise<void> {
-  if (manifest !== null) {
+  if (manifest === null) {
+    removeRecord(system, name); // of a kgr that was killed
+  } else {
     writeRecord(system, manifest);
   }
   try {
-    await insertModule(system, path, policy.busyTimeoutMs);
+    await insertModule(system, { path, name }, policy.busyTimeoutMs);
   } catch (error) {
     if (!isLoaded(system, name)) {
       removeRecord(system, name);
@@ -193,14 +200,32 @@ async function insertRecorded(
 /** Turns a patch that was just loaded back and removes it. */
 async function takeOut(context: Context, name: string): Promise<void> {
   const { system, policy } = context;
-  await turn(context, name, false);
+  await whileLocked(system, policy.busyTimeoutMs, () => turn(context, name, false));
   const options = followOptions(context, policy.transitionTimeoutMs);
   await followTransition(system, { ...options, onTimeout: "report" });
   await removeLoaded(context, name);
 }
 
-async function removeLoaded({ system, policy }: Context, name: string): Promise<void> {
-  await removeModule(system, name, policy.busyTimeoutMs);
-  removeRecord(system, name);
-  await disarmGuardOf(system, name);
+/** Removes a module that is off, unless another kgr has done so, and forgets what was noted of it. */
+export async function removeLoaded(context: Context, name: string): Promise<void> {
+  const { system, policy } = context;
+  await whileLocked(system, policy.busyTimeoutMs, async () => {
+    if (isLoaded(system, name)) {
+      await removeModule(system, name, policy.busyTimeoutMs);
+    }
+    forgetManifest(context, name);
+    await disarmGuardOf(system, name);
+  });
+}
+
+/** A manifest that stays behind harms nothing: the next load of that name replaces it. */
+function forgetManifest({ system, dialect }: Context, name: string): void {
+  try {
+    removeRecord(system, name);
+  } catch (error) {
+    if (!(error instanceof SystemError)) {
+      throw error;
+    }
+    system.print("err", `${dialect.program}: ${name}: ${error.message}\n`);
+  }
 }

@@ -59,7 +59,9 @@ export function writeRecord(system: System, manifest: Manifest): void {
 
 /** Forgets it. @throws SystemError */
 export function removeRecord(system: System, patch: string): void {
-  system.removeFile(recordPath(patch));
+  if (system.exists(recordPath(patch))) {
+    system.removeFile(recordPath(patch));
+  }
 }
 
 function recordPath(patch: string): string {

@@ -8,13 +8,13 @@ function machineWith(program: string, script: string): Machine {
 
 test("insertModule() runs insmod with the file, in English", async () => {
   const machine = machineWith("insmod", 'echo "$1" >"$ROOT/called"');
-  await insertModule(machine.system, "/p/lp.ko", 10_000);
+  await insertModule(machine.system, { path: "/p/lp.ko", name: "lp" }, 10_000);
   expect(machine.read("/called")).toBe("/p/lp.ko\n");
 });
 
 test("insertModule() takes busybox where there is no insmod", async () => {
   const machine = makeMachine({ "/bin/busybox": '#!/bin/sh\necho "$1 $2" >"$ROOT/called"\n' });
-  await insertModule(machine.system, "/p/lp.ko", 10_000);
+  await insertModule(machine.system, { path: "/p/lp.ko", name: "lp" }, 10_000);
   expect(machine.read("/called")).toBe("insmod /p/lp.ko\n");
 });
 
@@ -52,7 +52,7 @@ test.each([
   ["Nonsense \u001b[31m", /dmesg/],
 ])("insertModule() explains: %s", async (said, hint) => {
   const machine = machineWith("insmod", `echo "insmod: ERROR: could not insert module: ${said}" >&2; exit 1`);
-  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+  await expect(insertModule(machine.system, { path: "lp.ko", name: "lp" }, 10_000)).rejects.toMatchObject({
     name: "KernelRefusedError",
     message: expect.stringMatching(
       /^cannot insert lp.ko: insmod: ERROR: could not insert module: [\u0020-\u007e]+$/,
@@ -67,7 +67,7 @@ test("insertModule() tells what the kernel complains of, not what it said before
   const script = `printf "%s\\n" "${lines}" >>"$ROOT/dev/kmsg"; echo "Invalid argument" >&2; exit 1`;
   const machine = machineWith("insmod", script);
   machine.put({ "/dev/kmsg": "5,1,900,-;livepatch: failed to patch object 'vmlinux'\n" });
-  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+  await expect(insertModule(machine.system, { path: "lp.ko", name: "lp" }, 10_000)).rejects.toMatchObject({
     hint: "livepatch: symbol 'gone' not found in symbol table",
   });
 });
@@ -75,14 +75,14 @@ test("insertModule() tells what the kernel complains of, not what it said before
 test("insertModule() stops retrying when interrupted", async () => {
   const machine = machineWith("insmod", 'echo "Device or resource busy" >&2; exit 1');
   machine.onSleep = () => machine.interrupt();
-  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+  await expect(insertModule(machine.system, { path: "lp.ko", name: "lp" }, 10_000)).rejects.toMatchObject({
     name: "InterruptedError",
   });
 });
 
 test("insertModule() wants insmod or busybox", async () => {
   const machine = makeMachine({});
-  await expect(insertModule(machine.system, "lp.ko", 10_000)).rejects.toMatchObject({
+  await expect(insertModule(machine.system, { path: "lp.ko", name: "lp" }, 10_000)).rejects.toMatchObject({
     name: "MissingProgramError",
   });
   expect(isThere(machine, "/usr/sbin/insmod")).toBe(false);

@@ -26,22 +26,35 @@ const meanings: readonly (readonly [RegExp, string])[] = [
   [/Cannot allocate memory/, n`the machine has no memory left; free some and try again`],
 ];
 
-/**
- * Loads a module; "busy" is retried for that long.
- *
- * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is not loaded
- */
-export async function insertModule(system: System, path: string, busyMs: number): Promise<void> {
-  await untilNotBusy(system, n`insert`, path, [...findProgram(system, "insmod"), path], busyMs);
+/** A module's file, and the name that it gets in the kernel. */
+export interface ModuleToInsert {
+  readonly path: string;
+  readonly name: string;
 }
 
 /**
- * Removes a module; "busy" is retried for that long.
+ * Loads a module; "busy" is retried for that long. Where it was interrupted too late it is loaded all the same, and
+ * that is no error.
+ *
+ * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is not loaded
+ */
+export async function insertModule(
+  system: System,
+  { path, name }: ModuleToInsert,
+  busyMs: number,
+): Promise<void> {
+  const task = { action: n`insert`, what: path, program: [...findProgram(system, "insmod"), path] };
+  await untilNotBusy(system, task, busyMs, () => isLoaded(system, name));
+}
+
+/**
+ * Removes a module; "busy" is retried for that long. Interrupted too late, as with {@link insertModule}.
  *
  * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is still loaded
  */
 export async function removeModule(system: System, name: string, busyMs: number): Promise<void> {
-  await untilNotBusy(system, n`remove`, name, [...findProgram(system, "rmmod"), name], busyMs);
+  const task = { action: n`remove`, what: name, program: [...findProgram(system, "rmmod"), name] };
+  await untilNotBusy(system, task, busyMs, () => !isLoaded(system, name));
 }
 
 /** Whether a module of that name is loaded, live patch or not. */
@@ -49,12 +62,17 @@ export function isLoaded(system: System, name: string): boolean {
   return system.exists(`/sys/module/${name}/refcnt`);
 }
 
+interface Task {
+  readonly action: string;
+  readonly what: string;
+  readonly program: readonly string[];
+}
+
 async function untilNotBusy(
   system: System,
-  action: string,
-  what: string,
-  program: readonly string[],
+  { action, what, program }: Task,
   busyMs: number,
+  isDone: () => boolean,
 ): Promise<void> {
   const startMs = system.nowMs();
   const newMessages = livepatchMessages(system);
@@ -66,6 +84,9 @@ async function untilNotBusy(
     const said = printable(result.output.trim());
     const logged = newMessages();
     if (system.interrupted()) {
+      if (isDone()) {
+        return;
+      }
       throw new InterruptedError(
         t`cannot ${translate(action)} ${what}: interrupted`,
         t`type: kgr -v patches`,

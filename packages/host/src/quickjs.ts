@@ -37,11 +37,7 @@ export function quickjsSystem(): System {
     removeFile: (path) => expect(n`remove`, path, os.remove(path), "ENOENT"),
     removeDirectory: (path) => expect(n`remove`, path, os.remove(path)),
     exists: (path) => os.stat(path)[1] === 0,
-    realPath(path) {
-      const [real, errno] = os.realpath(path);
-      expect(n`find`, path, -errno);
-      return real;
-    },
+    realPath,
     run,
     kernelLog,
     newKernelMessages,
@@ -118,6 +114,12 @@ function readBytes(path: string, limitBytes: number): Uint8Array {
   } finally {
     os.close(fd);
   }
+}
+
+function realPath(path: string): string {
+  const [real, errno] = os.realpath(path);
+  expect(n`find`, path, -errno);
+  return real;
 }
 
 function readBytesAt(path: string, offset: number, lengthBytes: number): Uint8Array {
@@ -219,9 +221,19 @@ function replaceFile(path: string, text: string): void {
   const failed = file.error();
   if (file.close() < 0 || failed) {
     os.remove(temporary);
-    throw new SystemError(n`write`, path, "EIO", t`see whether the file system is full with: df -h /run`);
+    const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
+    throw new SystemError(
+      n`write`,
+      path,
+      "EIO",
+      t`see whether the file system is full with: df -h ${folder}`,
+    );
   }
-  expect(n`rename`, path, os.rename(temporary, path));
+  const errno = os.rename(temporary, path);
+  if (errno < 0) {
+    os.remove(temporary);
+  }
+  expect(n`rename`, path, errno);
 }
 
 /** QuickJS has no fsync, but open(2) has O_SYNC: each write is on the disk before it returns. */

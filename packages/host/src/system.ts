@@ -4,7 +4,7 @@
  *
  * Calls that the kernel answers at once are plain calls; only waiting is a promise.
  */
-import { t, translate } from "./language.ts";
+import { n, t, translate } from "./language.ts";
 
 export interface System {
   /**
@@ -100,6 +100,19 @@ export function errorName(errno: number): string {
   return errorNames.get(errno) ?? `errno ${errno}`;
 }
 
+/** What to type next, by the name of an error; where the caller knows better it says so. */
+const hints: ReadonlyMap<string, string> = new Map([
+  ["EACCES", n`type the command after: sudo`],
+  ["EPERM", n`type the command after: sudo; what root may not either, lockdown or the file system forbids`],
+  ["ENOENT", n`see what is there with: ls`],
+  ["ENOTDIR", n`see what is there with: ls`],
+  ["EISDIR", n`type the path of a file`],
+  ["EFBIG", n`type the path of another file`],
+  ["ENOSPC", n`make room, and type the command again; see where with: df -h`],
+  ["EROFS", n`make the file system writable, and type the command again; see it with: findmnt`],
+  ["ENOMEM", n`free some memory, and type the command again; see it with: free`],
+]);
+
 /** A call to the system that failed. */
 export class SystemError extends Error {
   override readonly name = "SystemError";
@@ -110,6 +123,6 @@ export class SystemError extends Error {
   constructor(action: string, path: string, code: string, hint = "") {
     super(t`cannot ${translate(action)} ${path}: ${code}`);
     this.code = code;
-    this.hint = hint;
+    this.hint = hint === "" ? translate(hints.get(code) ?? n`see the end of dmesg`) : hint;
   }
 }

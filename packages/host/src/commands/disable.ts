@@ -10,6 +10,7 @@ import {
 import type { Command, Context } from "../command.ts";
 import { n, t } from "../language.ts";
 import type { LivePatch } from "../livepatch.ts";
+import { whileLocked } from "../lock.ts";
 
 export const disableCommand: Command = {
   name: "disable",
@@ -25,7 +26,7 @@ export const disableCommand: Command = {
     if (invocation.options.has("dry-run")) {
       return concludeDryRun(context, "disable", patch.name, wouldTurnOff(patch));
     }
-    await turnOff(context, patch);
+    await turnOff(context, patch.name);
     const waitedMs = await follow(context);
     return conclude(context, "disable", patch.name, waitedMs, t`disabled, its module is still loaded`);
   },
@@ -45,10 +46,14 @@ export function wouldTurnOff({ state }: LivePatch): string {
   }
 }
 
-/** Begins to revert a patch, unless it is off or on its way. @throws RefusedError, KernelRefusedError */
-export async function turnOff(context: Context, patch: LivePatch): Promise<void> {
-  checkNoOtherTransition(context.system, patch.name);
-  if (patch.state === "active" || patch.state === "applying") {
-    await turn(context, patch.name, false);
-  }
+/** Begins to revert a patch, unless it is off or on its way. @throws NotFoundError, RefusedError, KernelRefusedError */
+export async function turnOff(context: Context, name: string): Promise<void> {
+  const { system, policy } = context;
+  await whileLocked(system, policy.busyTimeoutMs, async () => {
+    const { state } = findPatch(system, name); // as it is now: another kgr may have been there first
+    checkNoOtherTransition(system, name);
+    if (state === "active" || state === "applying") {
+      await turn(context, name, false);
+    }
+  });
 }

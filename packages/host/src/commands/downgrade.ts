@@ -11,8 +11,7 @@ import { KernelRefusedError, RefusedError } from "../errors.ts";
 import { fileOf, readHistory } from "../history.ts";
 import { n, t } from "../language.ts";
 import { type LivePatch, readPatch, readPatches } from "../livepatch.ts";
-import { checkLoadable, load } from "../loading.ts";
-import { removeModule } from "../modules.ts";
+import { checkLoadable, load, removeLoaded } from "../loading.ts";
 import { commandToDowngrade, packageOf } from "../package.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
@@ -82,7 +81,7 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
 }
 
 async function viaFile(context: Context, current: LivePatch): Promise<number> {
-  const { system, policy } = context;
+  const { system } = context;
   const history = readHistory(system);
   const at = history.findIndex(({ name }) => name === current.name);
   const before = history.slice(0, Math.max(at, 0)).findLast(({ path }) => system.exists(path));
@@ -105,7 +104,7 @@ async function viaFile(context: Context, current: LivePatch): Promise<number> {
   beginChange(system);
   // The earlier one may still be there as a module, replaced: the kernel does not enable that again.
   if (readPatch(system, before.name) !== null) {
-    await removeModule(system, before.name, policy.busyTimeoutMs);
+    await removeLoaded(context, before.name);
   }
   const { waitedMs, replaced } = await load(context, await checkLoadable(context, before.path));
   if (!replaced.includes(current.name)) {

@@ -8,11 +8,9 @@ import {
 } from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { RefusedError } from "../errors.ts";
-import { disarmGuardOf } from "../guard.ts";
 import { n, t } from "../language.ts";
 import { readPatch } from "../livepatch.ts";
-import { removeRecord } from "../manifest-file.ts";
-import { removeModule } from "../modules.ts";
+import { removeLoaded } from "../loading.ts";
 import { turnOff, wouldTurnOff } from "./disable.ts";
 
 export const unloadCommand: Command = {
@@ -22,7 +20,7 @@ export const unloadCommand: Command = {
   brief: n`disable a live patch and remove its module`,
   details: n`Waits for the transition, 61 s unless told by --timeout.`,
   async run(context: Context): Promise<number> {
-    const { system, invocation, policy } = context;
+    const { system, invocation } = context;
     beginChange(system);
     const patch = findPatch(system, invocation.operand);
     checkNoOtherTransition(system, patch.name);
@@ -31,7 +29,7 @@ export const unloadCommand: Command = {
       return concludeDryRun(context, "unload", patch.name, t`${text}its module would be removed`);
     }
     // 1. The original functions back in force.
-    await turnOff(context, patch);
+    await turnOff(context, patch.name);
     const waitedMs = patch.state === "off" ? 0 : await follow(context);
     const state = readPatch(system, patch.name)?.state ?? "off";
     if (state !== "off") {
@@ -41,9 +39,7 @@ export const unloadCommand: Command = {
       );
     }
     // 2. The module out of the kernel, then what was noted of it.
-    await removeModule(system, patch.name, policy.busyTimeoutMs);
-    removeRecord(system, patch.name);
-    await disarmGuardOf(system, patch.name);
+    await removeLoaded(context, patch.name);
     return conclude(context, "unload", patch.name, waitedMs, "unloaded");
   },
 };

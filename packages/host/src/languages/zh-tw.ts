@@ -1,9 +1,11 @@
+import { ofSystem } from "./zh-tw-system.ts";
 import { ofVerify } from "./zh-tw-verify.ts";
 
 /** Traditional Chinese, as it is written in Taiwan. */
 import { lifecycleTexts } from "./zh-tw-lifecycle.ts";
 
 export const traditionalChinese: ReadonlyMap<string, string> = new Map([
+  ...ofSystem,
   ...ofVerify,
   [
     "ask who sets the policy in /etc/kgr/kgr.conf; what it says and means stands in kgr(1)",
@@ -399,7 +401,6 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["run", "執行"],
   ["write to", "寫到"],
   ["it is longer than {0} bytes", "它超過 {0} 位元組"],
-  ["see whether the file system is full with: df -h /run", "查看檔案系統是否已滿請輸入：df -h /run"],
   ["see whether its device is full", "請查看其裝置是否已滿"],
   ["the standard output", "標準輸出"],
   ["flush", "寫入"],
