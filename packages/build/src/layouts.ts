@@ -4,7 +4,7 @@
  * what both sides know by one name is compared: a new structure is the patch's own affair.
  */
 import { bytesSource, openElf } from "@kgraft/elf";
-import { type MemberLayout, readStructLayouts, type StructLayout } from "@kgraft/kernel";
+import { type MemberLayout, readEnumerators, readStructLayouts, type StructLayout } from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 import { hiddenPrefix } from "./source/structures.ts";
 
@@ -45,6 +45,28 @@ export function keptLayout(unit: string, { name, difference }: LayoutChange): Un
     subject: name,
     message: `${name} stays as the running kernel has it (the change: ${difference}); the replaced code does not touch the difference`,
   };
+}
+
+/**
+ * Enumerators that got another value. Code that changes by it is replaced; data that holds one holds the old value, and
+ * nothing says which does. The last of an enumeration counts the others, as a rule.
+ */
+export function movedEnumerators(unit: string, before: Uint8Array, after: Uint8Array): UnitReason[] {
+  const original = readEnumerators(openElf(bytesSource(`${unit} (original)`, before)));
+  const patched = readEnumerators(openElf(bytesSource(`${unit} (patched)`, after)));
+  return [...original].flatMap(([name, was]): UnitReason[] => {
+    const is = patched.get(name);
+    if (is === undefined || is.value === was.value || was.isLast) return [];
+    return [
+      {
+        code: "moved-enumerator",
+        unit,
+        subject: name,
+        message: `${name} was ${was.value}, is ${is.value}: data of the running kernel that holds it means something else to the new code`,
+        hint: "put a new enumerator at the end, or see that no data holds one",
+      },
+    ];
+  });
 }
 
 function firstDifference(was: StructLayout, is: StructLayout): string | undefined {

@@ -7,7 +7,7 @@ import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
 import { readLoaded } from "./read-loaded.ts";
-import { changedLayouts, keptLayout, layoutReason } from "./layouts.ts";
+import { changedLayouts, keptLayout, layoutReason, movedEnumerators } from "./layouts.ts";
 import { unkeptSymbol } from "./source/structures.ts";
 import type { AffectedUnit } from "./source/units.ts";
 import type { ShippedKernel } from "./shipped/shipped-kernel.ts";
@@ -91,8 +91,9 @@ export async function computeUnitDeltas(
   };
   const deltas = deltasOf(after);
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
+  const shifted = movedEnumerators(unit, before, after);
   const moved = changedLayouts(unit, before, after);
-  if (moved.length === 0) return deltas;
+  if (moved.length === 0) return deltas.map((delta) => withWarnings(delta, shifted));
   const reasons = moved.map((change) => layoutReason(unit, change));
 
   // Code that does not touch what is new of a structure is compiled with the structure as the running kernel has it.
@@ -101,11 +102,14 @@ export async function computeUnitDeltas(
   if (kept === undefined || changedLayouts(unit, before, kept).length > 0) {
     return [...deltas, { kind: "refused", unit, reasons }];
   }
-  const warnings = moved.map((change) => keptLayout(unit, change));
-  return deltasOf(kept).map((delta) => {
-    if (delta.kind === "patched") return { ...delta, warnings: [...delta.warnings, ...warnings] };
-    return delta.kind === "unchanged" ? { ...delta, kept: reasons } : delta;
-  });
+  const warnings = [...shifted, ...moved.map((change) => keptLayout(unit, change))];
+  return deltasOf(kept).map((delta) =>
+    delta.kind === "unchanged" ? { ...delta, kept: reasons } : withWarnings(delta, warnings),
+  );
+}
+
+function withWarnings(delta: UnitDelta, warnings: readonly UnitReason[]): UnitDelta {
+  return delta.kind === "patched" ? { ...delta, warnings: [...delta.warnings, ...warnings] } : delta;
 }
 
 /** The changed unit with the structures as they were; undefined where it needs what is new of them. */

@@ -129,6 +129,20 @@ describe("build() of a real change", () => {
     ]);
   });
 
+  test("warns of an enumerator that data may hold with its old value", async () => {
+    const patch = await buildEdit({
+      path: "drivers/block/loop.c",
+      find: "\tLo_unbound,\n",
+      replace: "\tLo_new,\n\tLo_unbound,\n",
+    });
+    const moved = patch.warnings.filter(({ code }) => code === "moved-enumerator");
+    expect(moved.map(({ message }) => message.replace(/:.*/, ""))).toEqual([
+      "Lo_unbound was 0, is 1",
+      "Lo_bound was 1, is 2",
+      "Lo_rundown was 2, is 3",
+    ]);
+  });
+
   test("takes a header that assembly reads, where the assembly stays what it is", async () => {
     const patch = await buildEdit(cmdline, {
       path: "arch/x86/entry/calling.h",

@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { bytesSource, type ElfFile, openElf } from "@kgraft/elf";
 import { describe, expect, test } from "vitest";
-import { readStructLayouts } from "./btf.ts";
+import { readEnumerators, readStructLayouts } from "./btf.ts";
 
 function compile(source: string): Uint8Array {
   const directory = mkdtempSync(join(tmpdir(), "kgraft-btf-"));
@@ -72,4 +72,19 @@ describe("readStructLayouts()", () => {
     expect(() => readStructLayouts(damaged(12, 1 << 30))).toThrow("wanted at most");
     expect(() => readStructLayouts(damaged(28, 0x1f00_0000))).toThrow("kind 31, wanted 1 to 19");
   });
+});
+
+test("readEnumerators() agrees with the compiler, nameless enumerations included", () => {
+  const text = `
+    enum state { IDLE, BUSY = 5, STATES }; enum { FAR = 0x7fffffff, NEAR = -1 };
+    int use(enum state s) { return s == BUSY || s == IDLE ? STATES : FAR == (long)s ? NEAR : 1; }
+    enum state now; __typeof__(FAR) other;`;
+  const found = readEnumerators(open(compile(text)));
+  expect([...found].map(([name, { value, isLast }]) => [name, value, isLast])).toEqual([
+    ["IDLE", 0n, false],
+    ["BUSY", 5n, false],
+    ["STATES", 6n, true],
+    ["FAR", 0x7fff_ffffn, false],
+    ["NEAR", -1n, true],
+  ]);
 });

@@ -26,6 +26,8 @@ const BTF_MAGIC = 0xeb9f;
 const KIND_ARRAY = 3;
 const KIND_STRUCT = 4;
 const KIND_UNION = 5;
+const KIND_ENUM = 6;
+const KIND_ENUM64 = 19;
 /** typedef, volatile, const, restrict, type tag: another type under a name or a qualifier */
 const ALIASES: ReadonlySet<number> = new Set([8, 9, 10, 11, 18]);
 /** No structure nests deeper; a chain of types that does is a loop. */
@@ -51,6 +53,22 @@ export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<
     layouts.set(name, { name: `${kind === KIND_STRUCT ? "struct" : "union"} ${name}`, sizeBytes, members });
   }
   return layouts;
+}
+
+export interface Enumerator {
+  readonly value: bigint;
+  /** Whether it closes its enumeration, as a count of the others does. */
+  readonly isLast: boolean;
+}
+
+/** All enumerators by name. Throws as {@link readStructLayouts} does. */
+export function readEnumerators(file: ElfFile): Map<string, Enumerator> {
+  const section = findSection(file, ".BTF");
+  if (section === undefined) throw unreadable(file, "no section .BTF", "one");
+  const types = new Types(file, sectionData(file, section));
+  const enumerators = new Map<string, Enumerator>();
+  for (let id = 1; id <= types.count; id++) types.collectEnumerators(id, enumerators);
+  return enumerators;
 }
 
 interface Type {
@@ -127,6 +145,23 @@ class Types {
     }
   }
 
+  /** Enumerators of an enumeration, into `enumerators`; none of any other type. */
+  collectEnumerators(id: number, enumerators: Map<string, Enumerator>): void {
+    const { kind, at, count } = this.type(id);
+    if (kind !== KIND_ENUM && kind !== KIND_ENUM64) return;
+    const size = kind === KIND_ENUM ? 8 : 12;
+    if (at + count * size > this.#view.byteLength)
+      throw unreadable(this.#file, `enumeration ${id} with ${count} values`, "a whole one");
+    for (let index = 0, entry = at; index < count; index++, entry += size) {
+      const name = this.#strings.at(this.#view.getUint32(entry, true)) ?? "";
+      const value =
+        kind === KIND_ENUM
+          ? BigInt(this.#view.getInt32(entry + 4, true))
+          : this.#view.getBigInt64(entry + 4, true);
+      enumerators.set(name, { value, isLast: index === count - 1 });
+    }
+  }
+
   #sizeBits(id: number, depth: number): number {
     const { kind, sizeBytes, at } = this.type(id);
     if (depth > MAX_DEPTH) throw unreadable(this.#file, `type ${id} that leads to itself`, "one that ends");
@@ -150,9 +185,9 @@ class Types {
       case KIND_STRUCT:
       case KIND_UNION:
       case 15: // data section
-      case 19: // 64-bit enumeration
+      case KIND_ENUM64:
         return count * 12;
-      case 6: // enumeration
+      case KIND_ENUM:
       case 13: // function prototype
         return count * 8;
       default:

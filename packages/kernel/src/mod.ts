@@ -4,7 +4,13 @@
  * @module
  */
 export type { Architecture } from "./architecture.ts";
-export { type MemberLayout, readStructLayouts, type StructLayout } from "./btf.ts";
+export {
+  type Enumerator,
+  type MemberLayout,
+  readEnumerators,
+  readStructLayouts,
+  type StructLayout,
+} from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
 export { preprocessAssembly } from "./assembly.ts";
 export { cacheDirectory, withLock, writeTogether } from "./cache.ts";
