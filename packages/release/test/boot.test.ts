@@ -1,0 +1,89 @@
+/** Packages on a machine with systemd: what of them is there after the next boot. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { bootGuest, type Guest, makeDebianRoot, openRootDisk, type RootDisk } from "@kgraft/lab";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { makePackage } from "../src/mod.ts";
+import { cmdlinePatch, dateSeconds, hostToolPackages, maintainer, signal, testKernel } from "./built.ts";
+
+const release = "6.1.0-55-cloud-amd64";
+const patchName = `kgraft-patch-${release}`;
+let home: string;
+let disk: RootDisk;
+let guest: Guest;
+
+beforeAll(async () => {
+  home = await mkdtemp(join(tmpdir(), "kgraft-boot-packages-"));
+  const directory = join(home, "packages");
+  const module = (await cmdlinePatch(join(home, "built"), "kgraft_patch_2_1", "second")).modulePath;
+  await makePackage({ directory, formats: ["deb"], maintainer, dateSeconds, module }, { signal });
+  await hostToolPackages(directory, { formats: ["deb"] });
+  const packages = [`linux-image-${release}`, "kmod", "systemd-sysv", "udev"];
+  disk = await openRootDisk(await makeDebianRoot({ packages }));
+  guest = await boot();
+});
+
+afterAll(async () => {
+  await guest?.kill();
+  disk?.[Symbol.dispose]();
+  await rm(home, { recursive: true });
+});
+
+async function boot(): Promise<Guest> {
+  const path = "/etc/initramfs-tools/update-initramfs.conf";
+  const files = [{ path, source: Buffer.from("update_initramfs=no\nbackup_initramfs=no\n") }];
+  const root = { disk, init: "system" } as const;
+  const share = join(home, "packages");
+  const kernel = await testKernel();
+  const booted = await bootGuest({ kernel, root, files, share, memoryMib: 1024, timeoutMs: 600_000 });
+  await booted.run(
+    "until [ -e /run/systemd/private ]; do sleep 0.2; done; systemctl is-system-running --wait",
+  );
+  return booted;
+}
+
+/** Down in order, as an administrator does it, and up again. */
+async function reboot(): Promise<void> {
+  guest.start("systemctl poweroff");
+  expect(await guest.ended).toEqual({ kind: "powered-off" });
+  guest = await boot();
+}
+
+async function out(command: string): Promise<string> {
+  return (await guest.run(`${command} 2>&1`, { timeoutMs: 300_000 })).stdout;
+}
+
+describe("with systemd", () => {
+  test("installed: in force, the units enabled and watching", async () => {
+    const installed = await guest.run(`dpkg -i /share/kgr_*.deb /share/${patchName}_2-1_amd64.deb`);
+    expect(installed).toMatchObject({ status: 0 });
+    expect(await out("cat /proc/cmdline")).toBe("second\n");
+    const enabled = "systemctl is-enabled kgr-boot.service kgr-shutdown.service kgr-confirm.path";
+    expect(await out(enabled)).toBe("enabled\nenabled\nenabled\n");
+    const active = "systemctl is-active kgr-shutdown.service kgr-confirm.path";
+    expect(await out(active)).toBe("active\nactive\n");
+  });
+
+  test("the next boot: in force again, and nothing has failed", async () => {
+    await reboot();
+    expect(await out("systemctl is-active kgr-boot.service; cat /proc/cmdline")).toBe("active\nsecond\n");
+    expect(await out("systemctl --failed --plain --no-legend")).toBe("");
+  });
+
+  test("removed, and the next boot: gone", async () => {
+    expect(await guest.run(`dpkg --purge ${patchName}`)).toMatchObject({ status: 0 });
+    expect(await out("cat /proc/cmdline")).toBe("second\n");
+    await reboot();
+    expect(await out("ls /sys/kernel/livepatch; kgr status; cat /proc/cmdline")).toMatch(
+      /^ready\n.*console=/,
+    );
+    expect(await out("systemctl --failed --plain --no-legend")).toBe("");
+  });
+
+  test("the tool purged: nothing of it is left", async () => {
+    expect(await guest.run("dpkg --purge kgr")).toMatchObject({ status: 0 });
+    const places = "/usr /etc /var/lib/kgr /var/lib/systemd";
+    expect(await out(`find ${places} -xdev -name '*kgr*' -not -path '/var/lib/dpkg/*' 2>/dev/null`)).toBe("");
+  });
+});
