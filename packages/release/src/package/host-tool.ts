@@ -188,9 +188,9 @@ function scriptletsOf({ enabled, started }: Units): Readonly<Record<PackageForma
   if (enabled.length === 0) return { deb: {}, rpm: {} };
   const all = enabled.join(" ");
   const onSystemd = "[ -d /run/systemd/system ]";
-  const begin = `if ${onSystemd}; then
+  const begin = (invoke: string): string => `if ${onSystemd}; then
     systemctl daemon-reload || :
-    systemctl start ${started.join(" ")} || :
+    ${invoke} start ${started.join(" ")} >/dev/null || :
   fi`;
   return {
     deb: {
@@ -203,15 +203,15 @@ function scriptletsOf({ enabled, started }: Units): Readonly<Record<PackageForma
       deb-systemd-helper update-state "$unit" >/dev/null || :
     fi
   done
-  ${begin}
+  ${begin("deb-systemd-invoke")}
 fi
 `,
       beforeRemove: `if [ "$1" = remove ] && ${onSystemd}; then
-  systemctl stop ${started.join(" ")} || :
+  deb-systemd-invoke stop ${started.join(" ")} >/dev/null || :
 fi
 `,
       afterRemove: `if [ "$1" = purge ]; then
-  if [ -x /usr/bin/deb-systemd-helper ]; then
+  if command -v deb-systemd-helper >/dev/null; then
     for unit in ${all}; do deb-systemd-helper purge "$unit" >/dev/null || :; done
   fi
   rm -rf /var/lib/kgr
@@ -222,7 +222,7 @@ if ${onSystemd}; then systemctl daemon-reload || :; fi
     rpm: {
       afterInstall: `if [ "$1" = 1 ] && command -v systemctl >/dev/null; then
   systemctl --no-reload preset ${all} || :
-  ${begin}
+  ${begin("systemctl")}
 fi
 `,
       beforeRemove: `if [ "$1" = 0 ] && command -v systemctl >/dev/null; then
