@@ -4,7 +4,7 @@ import path from "node:path";
 import { bootGuest, type CommandResult, type Guest, type GuestFile } from "@kgraft/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { buildKgr } from "../build/mod.ts";
-import { makeModules, testKernel } from "./guest.ts";
+import { asNobody, makeModules, testKernel } from "./guest.ts";
 import { manifestOf } from "./manifest.ts";
 
 const { signal } = new AbortController();
@@ -13,7 +13,7 @@ let modules = "";
 
 beforeAll(async () => {
   const kernel = await testKernel();
-  modules = await makeModules(kernel);
+  modules = await makeModules(kernel, ["lp_demo", "lp_busy", "lp_block"]);
   const demo = await readFile(path.join(modules, "lp_demo.ko"));
   const manifest = manifestOf(kernel, "lp_demo", demo, ["vmlinux:cmdline_proc_show"]);
   const otherBuild = { ...manifest, kernel: { ...manifest.kernel, buildId: "0123456789abcdef" } };
@@ -37,11 +37,6 @@ afterAll(async () => {
 
 async function run(command: string): Promise<CommandResult> {
   return guest.run(command, { timeoutMs: 60_000 });
-}
-
-/** Not by su: nobody has no shell. */
-function asNobody(command: string): string {
-  return `start-stop-daemon -S -c nobody -n ordinary -a /bin/sh -- -c '${command}'`;
 }
 
 describe("kgr with a live patch of the kernel's own code", () => {

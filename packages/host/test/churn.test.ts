@@ -1,0 +1,3 @@
+import { describeChurn } from "./churn.ts";
+
+describeChurn("bookworm");

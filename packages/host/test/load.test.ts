@@ -1,0 +1,3 @@
+import { describeLoad } from "./load.ts";
+
+describeLoad("bookworm");

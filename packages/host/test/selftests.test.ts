@@ -1,0 +1,3 @@
+import { describeSelftests } from "./selftests.ts";
+
+describeSelftests("bookworm");

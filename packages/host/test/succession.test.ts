@@ -1,0 +1,3 @@
+import { describeSuccession } from "./succession.ts";
+
+describeSuccession({ suite: "bookworm", rounds: 40 });
