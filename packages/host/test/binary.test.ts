@@ -135,6 +135,27 @@ test("kgr wait rewrites its line on a terminal", async () => {
   expect(shown.out).toContain("\r\u001b[Klp_demo: in_progress, 0 tasks\r\u001b[K");
 });
 
+test("kgr wait keeps to one line on a terminal of 20 columns", async () => {
+  const shown = await kgr("script -qec 'stty cols 20 rows 5; kgr wait --timeout 0.5' /dev/null", applying);
+  const lines = shown.out.split("\r\u001b[K").slice(1, -1);
+  expect(lines).toContain("lp_demo: in_progres");
+  expect(lines.filter((line) => line.length > 19)).toEqual([]);
+});
+
+test.each(["env -i", "env -i LANG=xx_YY.nonsense LC_ALL=../../x", "env -i TERM=dumb COLUMNS=0"])(
+  "kgr needs nothing of its environment: %s",
+  async (env) => {
+    expect(await kgr(`${env} $(command -v kgr) status </dev/null`, applying)).toEqual({
+      status: 0,
+      out: "in_progress\n",
+      err: "",
+    });
+    const waited = await kgr(`${env} $(command -v kgr) wait --timeout 0.2 </dev/null`, applying);
+    expect(waited).toMatchObject({ status: 124, out: "" });
+    expect(waited.err).toContain("lp_demo is still applying");
+  },
+);
+
 test("kgr load of /dev/zero and of a directory", async () => {
   expect(await kgr("kgr load /dev/zero", {})).toMatchObject({ status: 74 });
   expect(await kgr("kgr load /etc", {})).toMatchObject({ status: 74 });

@@ -1,0 +1,137 @@
+/** What keeps a live patch from being loaded, in a real kernel: each reason is named, and nothing is changed. */
+import type { CommandResult, Guest } from "@kgraft/lab";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { bootWithManifests } from "./guest.ts";
+
+let guest: Guest;
+
+beforeAll(async () => {
+  guest = await bootWithManifests({ lp_demo: ["vmlinux:cmdline_proc_show"] });
+});
+afterAll(async () => {
+  await guest.shutdown();
+});
+
+async function run(command: string): Promise<CommandResult> {
+  return guest.run(command, { timeoutMs: 90_000 });
+}
+
+/** What is loaded and noted, and which function runs. */
+const stand = "kgr patches; ls /run/kgr 2>/dev/null | grep lp_; grep 'live patched' /proc/cmdline";
+
+/** Loads lp_demo after a change of the machine, which is taken back. */
+async function loadAfter(change: string, back: string): Promise<CommandResult & { left: string }> {
+  await run(change);
+  const result = await run("kgr load /p/lp_demo.ko");
+  const left = (await run(stand)).stdout;
+  await run(back);
+  return { ...result, left };
+}
+
+describe("kgr load refuses, names why, and changes nothing", () => {
+  const configure = (line: string): string => `mkdir -p /etc/kgr; echo ${line} >/etc/kgr/kgr.conf`;
+  const restore = "rm -f /etc/kgr/kgr.conf";
+  const tracing = "cd /sys/kernel/tracing";
+
+  test.each<[string, string, string, number, string]>([
+    [
+      "another release",
+      "cp /p/lp_demo.ko /tmp/kept; sed -i s/6.1.0-55-cloud/6.1.0-56-cloud/ /p/lp_demo.ko",
+      "cp /tmp/kept /p/lp_demo.ko",
+      4,
+      "it is for kernel 6.1.0-56-cloud-amd64, 6.1.0-55-cloud-amd64 is running",
+    ],
+    [
+      "no manifest, where the policy wants one",
+      `${configure("UNKNOWN_MODULE=refuse")}; mv /p/lp_demo.json /tmp/kept`,
+      `${restore}; mv /tmp/kept /p/lp_demo.json`,
+      6,
+      "it has no manifest beside it: nothing will tell what it repairs",
+    ],
+    [
+      "no signature, where the policy wants one",
+      configure("UNSIGNED_MODULE=refuse"),
+      restore,
+      6,
+      "it has no signature",
+    ],
+    [
+      "a signature that the kernel cannot verify, where the policy wants one",
+      `${configure("UNSIGNED_MODULE=refuse")}; cp /p/lp_demo.ko /tmp/kept; mv /p/lp_demo.json /tmp/json; printf '~Module signature appended~\\n' >>/p/lp_demo.ko`,
+      `${restore}; cp /tmp/kept /p/lp_demo.ko; mv /tmp/json /p/lp_demo.json`,
+      6,
+      "cannot keep lp_demo: the kernel does not know the key of its signature; it was taken out again",
+    ],
+    [
+      "a probe that would fall silent",
+      `${tracing}; echo 'p:mine cmdline_proc_show+5' >kprobe_events; echo 1 >events/kprobes/mine/enable`,
+      `${tracing}; echo 0 >events/kprobes/mine/enable; echo >kprobe_events`,
+      6,
+      "vmlinux:cmdline_proc_show has another user: kprobe event kprobes/mine at cmdline_proc_show+0x5 would fall silent",
+    ],
+    [
+      "another user that redirects its function",
+      "insmod /p/lp_probe.ko",
+      "rmmod lp_probe",
+      2,
+      "vmlinux:cmdline_proc_show has another user: kprobe at cmdline_proc_show+0x0 redirects it already",
+    ],
+    [
+      "that user where no manifest tells of the function: the kernel's own word, at once",
+      "insmod /p/lp_probe.ko; mv /p/lp_demo.json /tmp/kept",
+      "rmmod lp_probe; mv /tmp/kept /p/lp_demo.json",
+      1,
+      "livepatch: failed to register ftrace handler for function 'cmdline_proc_show'",
+    ],
+    [
+      "a taint that the policy names",
+      configure("REFUSED_TAINTS=O"),
+      restore,
+      6,
+      "the kernel is tainted: O, a module from outside is loaded",
+    ],
+  ])("%s", async (_, change, back, status, message) => {
+    const result = await loadAfter(change, back);
+    expect(result).toMatchObject({ status, stdout: "", left: "" });
+    expect(result.stderr).toContain(message);
+    expect(result.stderr).toMatch(/kgr: cannot .+\n {5}.+\n$/);
+  });
+
+  test("and loads it when all that is gone", async () => {
+    expect(await run("kgr load /p/lp_demo.ko")).toMatchObject({ status: 0 });
+    expect(await run("kgr unload lp_demo")).toMatchObject({ status: 0 });
+  });
+});
+
+describe("--dry-run says what would be done, and does not do it", () => {
+  test("load", async () => {
+    expect(await run("kgr load /p/lp_demo.ko --dry-run")).toMatchObject({
+      status: 0,
+      stdout: "lp_demo: would be loaded\n",
+    });
+    expect((await run(stand)).stdout).toBe("");
+  });
+
+  test.each([
+    ["disable lp_demo", "lp_demo: would be disabled\n"],
+    ["unload lp_demo", "lp_demo: would be disabled, then its module would be removed\n"],
+    ["enable lp_demo", "lp_demo: is active already\n"],
+    ["poke", ""],
+    ["force", "ready\n"],
+  ])("%s", async (command, said) => {
+    await run("grep -q '^lp_demo ' /proc/modules || kgr load /p/lp_demo.ko");
+    expect(await run(`kgr ${command} --dry-run`)).toMatchObject({ status: 0, stdout: said });
+    expect((await run(stand)).stdout).toBe("lp_demo\nlp_demo.json\nthis has been live patched\n");
+  });
+
+  test("downgrade", async () => {
+    await run(
+      "cp /p/lp_stack.ko /tmp/lp_stack.ko; kgr unload lp_demo; kgr load /tmp/lp_stack.ko; kgr unload lp_stack; kgr load /p/lp_demo.ko",
+    );
+    expect(await run("kgr downgrade --dry-run")).toMatchObject({
+      status: 0,
+      stdout: "lp_demo: would give way to /tmp/lp_stack.ko\n",
+    });
+    expect((await run(stand)).stdout).toBe("lp_demo\nlp_demo.json\nthis has been live patched\n");
+  });
+});
