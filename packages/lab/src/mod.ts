@@ -35,3 +35,4 @@ export type {
 export { checkRequirements, type Requirement } from "./requirements.ts";
 export { type LabResult, quoteShell, runInGuest, type RunInGuestOptions } from "./run-in-guest.ts";
 export type { CommandResult } from "./slots.ts";
+export { type DiskRequest, playWriteLog, readWriteLog } from "./write-log.ts";
