@@ -79,6 +79,10 @@ export interface PatchReport {
   /** What it repairs that has no CVE number. */
   readonly otherFixes: readonly string[];
   readonly functions: readonly { readonly object: string; readonly name: string; readonly sympos: number }[];
+  /** The day until which live patches are made for the running kernel; null where no lifecycle data says so. */
+  readonly expiration: string | null;
+  /** A newer version of its package that the package manager knows of; null where it knows none. */
+  readonly update: string | null;
 }
 
 /** `kgr load --json`, and likewise for the other commands that change something or wait. */

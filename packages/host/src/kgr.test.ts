@@ -222,6 +222,8 @@ describe("main() prints one JSON document", () => {
             cves: ["CVE-2016-2384", "CVE-2016-0774"],
             otherFixes: ["bsc#12345"],
             functions: [{ object: "vmlinux", name: "cmdline_proc_show", sympos: 1 }],
+            expiration: null,
+            update: null,
           },
         ],
       },

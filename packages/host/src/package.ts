@@ -41,6 +41,16 @@ async function rpmOf(system: System, path: string): Promise<Package | null> {
     : { name, version, fullName: `${name}-${version}.${architecture}`, manager: "rpm" };
 }
 
+/** The newest version of a package that apt knows of, where that is newer; null for none, and for packages of rpm. */
+export async function newerVersion(system: System, installed: Package): Promise<string | null> {
+  if (installed.manager !== "dpkg") {
+    return null;
+  }
+  const versions = versionsIn(await query(system, "apt-cache", ["madison", installed.name]));
+  const newest = versions.toSorted(compareVersions).at(-1);
+  return newest !== undefined && compareVersions(newest, installed.version) > 0 ? newest : null;
+}
+
 /**
  * The command that installs the version before the installed one; null where the package manager knows none.
  */

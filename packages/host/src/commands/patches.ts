@@ -5,7 +5,7 @@ import { fileOf } from "../history.ts";
 import { n } from "../language.ts";
 import { type LivePatch, readFunctions, readPatches } from "../livepatch.ts";
 import { readRecord } from "../manifest-file.ts";
-import { packageOf } from "../package.ts";
+import { newerVersion, packageOf } from "../package.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
 
@@ -14,7 +14,7 @@ export const patchesCommand: Command = {
   operand: null,
   options: [],
   brief: n`list the loaded live patches`,
-  details: n`-v adds what each repairs, -v -v also the functions that it replaces.`,
+  details: n`-v adds what each repairs, -v -v also the functions that it replaces, until when\nlive patches are made for this kernel, and a newer version of its package.`,
   async run({ system, invocation, dialect }: Context): Promise<number> {
     const patches = readPatches(system);
     const { json, verbosity } = invocation;
@@ -29,7 +29,7 @@ export const patchesCommand: Command = {
     const reports: PatchReport[] = [];
     for (const patch of patches) {
       const manifest = await readRecord(system, patch.name);
-      const report = await describe(system, patch, manifest);
+      const report = await describe(system, patch, manifest, json || verbosity > 1);
       reports.push(report);
       lines.push(...linesOf(report, manifest, verbosity, dialect));
     }
@@ -42,18 +42,28 @@ export const patchesCommand: Command = {
   },
 };
 
-async function describe(system: System, patch: LivePatch, manifest: Manifest | null): Promise<PatchReport> {
+/** @param detailed also what lifecycle data and the package manager say, which takes longer */
+async function describe(
+  system: System,
+  patch: LivePatch,
+  manifest: Manifest | null,
+  detailed: boolean,
+): Promise<PatchReport> {
   const fixes = manifest?.fixes ?? [];
   const path = fileOf(system, patch.name);
+  const installed = path === null ? null : await packageOf(system, path);
+  const { readCoverage } = await import("../lifecycle/coverage.ts");
   return {
     name: patch.name,
     active: patch.state === "active" || patch.state === "applying",
     inTransition: patch.state === "applying" || patch.state === "reverting",
-    package: path === null ? null : ((await packageOf(system, path))?.fullName ?? null),
+    package: installed?.fullName ?? null,
     manifestKnown: manifest !== null,
     cves: fixes.map((fix) => fix.id).filter((id) => id.startsWith("CVE-")),
     otherFixes: fixes.map((fix) => fix.id).filter((id) => !id.startsWith("CVE-")),
     functions: readFunctions(system, patch.name),
+    expiration: detailed ? (readCoverage(system)?.until ?? null) : null,
+    update: detailed && installed !== null ? await newerVersion(system, installed) : null,
   };
 }
 
@@ -78,7 +88,11 @@ function linesOf(
     const functions = report.functions.map(({ object, name, sympos }) =>
       sympos > 1 ? `${object}:${name},${sympos}` : `${object}:${name}`,
     );
-    lines.push(`    functions: ${functions.join(" ") || "(none)"}`);
+    lines.push(
+      `    functions: ${functions.join(" ") || "(none)"}`,
+      ...(report.expiration === null ? [] : [`    expiration: ${report.expiration}`]),
+      ...(report.update === null ? [] : [`    update available: ${report.update}`]),
+    );
   }
   return lines;
 }

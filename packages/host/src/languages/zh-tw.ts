@@ -333,8 +333,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ],
   ["list the loaded live patches", "列出已載入的即時修補程式"],
   [
-    "-v adds what each repairs, -v -v also the functions that it replaces.",
-    "-v 加上各自修正什麼，-v -v 再加上它取代的函式。",
+    "-v adds what each repairs, -v -v also the functions that it replaces, until when\nlive patches are made for this kernel, and a newer version of its package.",
+    "-v 加上各自修正的項目，-v -v 再加上所取代的函式、此核心的即時修補製作到何時，\n以及其套件的較新版本。",
   ],
   ["wake the processes that a transition waits for", "喚醒轉換所等待的行程"],
   [
