@@ -31,6 +31,15 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** Where a repository is served, such as `https://patches.example.org`. */
+export function parseUrl(text: string): string {
+  const url = text.replace(/\/+$/, "");
+  if (!/^https?:\/\/[^\s"'<>]{1,1000}$/.test(url) || !URL.canParse(url)) {
+    throw new Error("wanted an address such as https://patches.example.org");
+  }
+  return url;
+}
+
 /** A CVSS score. */
 export function parseScore(text: string): number {
   const score = Number(text);

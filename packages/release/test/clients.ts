@@ -46,7 +46,7 @@ export async function aptClient(
   await writeFile(join(root, "var/lib/dpkg/status"), "");
   const key = join(root, "etc/apt/keyrings/kgraft.asc");
   await writeFile(key, armoredKey);
-  const sources = aptSetup({ url, channel, origin: "kgraft" }, key);
+  const sources = aptSetup({ url, channel, origin: "kgraft" }, { path: key });
   await writeFile(join(root, "etc/apt/sources.list.d/kgraft.sources"), sources);
   // Named in the environment it is read first, so that nothing of this machine's own configuration is.
   const configuration = join(root, "apt.conf");

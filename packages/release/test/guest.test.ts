@@ -48,7 +48,9 @@ beforeAll(async () => {
   const ptf = { number: 1234, title: "cmdline: say ptf", livePatches: [ofPtf], others: [] };
   await makePtf({ directory, formats: ["deb", "rpm"], maintainer, dateSeconds, ...ptf }, { signal });
   await hostToolPackages(directory);
-  disk = await openRootDisk(await makeDebianRoot({ packages: [`linux-image-${release}`, "kmod", "rpm"] }));
+  disk = await openRootDisk(
+    await makeDebianRoot({ packages: [`linux-image-${release}`, "kmod", "rpm", "wget"] }),
+  );
   guest = await boot();
 });
 

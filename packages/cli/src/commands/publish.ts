@@ -10,7 +10,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { count, table } from "../format.ts";
-import { parseCount, parsePath, parseText } from "../parameters.ts";
+import { parseCount, parsePath, parseText, parseUrl } from "../parameters.ts";
 import {
   channelFlag,
   keyFlag,
@@ -32,6 +32,7 @@ interface Flags extends RepositoryFlags, Omit<KeyFlags, "key"> {
   readonly retract?: string;
   readonly reason?: string;
   readonly origin?: string;
+  readonly url?: string;
   readonly validDays?: number;
   readonly keepVersions?: number;
   readonly keepDays?: number;
@@ -59,12 +60,14 @@ async function run(this: Context, flags: Flags, ...packages: string[]): Promise<
 
 function settingsOf({
   origin,
+  url,
   validDays,
   keepVersions,
   keepDays,
 }: Flags): NonNullable<PublishRequest["settings"]> {
   return {
     ...(origin !== undefined && { origin }),
+    ...(url !== undefined && { url }),
     ...(validDays !== undefined && { validDays }),
     ...(keepVersions !== undefined && { keepVersions }),
     ...(keepDays !== undefined && { keepDays }),
@@ -194,6 +197,13 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
         placeholder: "NAME",
         optional: true,
       },
+      url: {
+        kind: "parsed",
+        parse: parseUrl,
+        brief: "Where machines find it, for the files that set them up; kept until said otherwise",
+        placeholder: "URL",
+        optional: true,
+      },
       validDays: {
         kind: "parsed",
         parse: parseCount,
@@ -227,7 +237,9 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
     fullDescription: `Puts packages into a repository that apt, zypper and dnf read as their own, with its advisories,
 and signs it. A client sees the old or the new, never a mixture; what is interrupted leaves the
 old or the new, and the next publication finishes it. Without a package it is published again
-with a new date: do that before it expires. docs/publish.md tells the whole way.
+with a new date: do that before it expires. With --url it holds what a machine needs to know it:
+dists/CHANNEL/kgraft.sources for apt, rpm/CHANNEL/kgraft.repo for zypper and dnf. docs/publish.md
+tells the whole way.
 
 Examples:
   kgraft publish kgraft-patch*.deb --repository /srv/patches --key key.asc

@@ -7,9 +7,26 @@ export interface SetupFacts {
   readonly origin: string;
 }
 
-/** For `/etc/apt/sources.list.d/NAME.sources`, with the key beside it. */
-export function aptSetup({ url, channel }: SetupFacts, keyPath = "/etc/apt/keyrings/kgraft.asc"): string {
-  return `${["Types: deb", `URIs: ${url}`, `Suites: ${channel}`, "Components: main", `Signed-By: ${keyPath}`].join("\n")}\n`;
+/** The key that a machine trusts: in a file of its own, or there and then (apt 2.3.10 and later). */
+export type AptKey = { readonly path: string } | { readonly armored: string };
+
+/** For `/etc/apt/sources.list.d/NAME.sources`, sources.list(5). */
+export function aptSetup(
+  { url, channel }: SetupFacts,
+  key: AptKey = { path: "/etc/apt/keyrings/kgraft.asc" },
+): string {
+  const signedBy =
+    "path" in key
+      ? ` ${key.path}`
+      : `\n${key.armored.trimEnd().replaceAll(/^/gm, " ").replaceAll(/^ $/gm, " .")}`;
+  return [
+    "Types: deb",
+    `URIs: ${url}`,
+    `Suites: ${channel}`,
+    "Components: main",
+    `Signed-By:${signedBy}`,
+    "",
+  ].join("\n");
 }
 
 /** For `/etc/yum.repos.d/NAME.repo` and `/etc/zypp/repos.d/NAME.repo`. */

@@ -8,6 +8,7 @@
  * of these contents), keeps what it had, and finds the new the next time.
  */
 import type { Signer } from "../keys/gnupg.ts";
+import { aptSetup, rpmSetup } from "../keys/setup-text.ts";
 import { updateinfoHead, updateinfoTail } from "../advisory/updateinfo.ts";
 import { indexFolder, releaseText } from "./apt-index.ts";
 import { type IndexFile, joinBlocks, type Texts } from "./blocks.ts";
@@ -52,6 +53,7 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
       [`${dists}/InRelease`, inRelease],
       [`${dists}/Release.gpg`, releaseSignature],
       [`${dists}/Release`, apt.release],
+      ...setupFiles(ledger),
     ],
     together: {
       folder: `${rpmFolder(ledger.channel)}/repodata`,
@@ -62,6 +64,17 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
       ],
     },
   };
+}
+
+/** What an administrator copies onto a machine, where it is known under which address machines find all this. */
+function setupFiles({ channel, keys, settings }: Ledger): Drawing["pointers"] {
+  const { url, origin } = settings;
+  if (url === undefined) return [];
+  const facts = { url, channel, origin };
+  return [
+    [`${aptFolder(channel)}/kgraft.sources`, aptSetup(facts, { armored: keysOf(signingKeys(keys)) })],
+    [`${rpmFolder(channel)}/kgraft.repo`, rpmSetup(facts)],
+  ];
 }
 
 function keysOf(keys: Ledger["keys"]): string {

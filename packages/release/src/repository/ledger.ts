@@ -57,6 +57,8 @@ export interface RepositorySettings {
   readonly origin: string;
   /** How long clients believe a publication, in days. */
   readonly validDays: number;
+  /** Where machines find the repository, without a slash at the end; the files that set a machine up name it. */
+  readonly url?: string;
   /** How many versions of a package stay listed, however old. */
   readonly keepVersions: number;
   /** How long each version stays listed, however many there are, in days. */
@@ -99,6 +101,7 @@ export const ledgerSchema: z.ZodMiniType<Ledger> = z.strictObject({
     validDays: count,
     keepVersions: count,
     keepDays: count,
+    url: z.exactOptional(z.string().check(z.regex(/^https?:\/\/[^\s"'<>]{1,1000}$/))),
   }),
   keys: z.array(
     z.strictObject({

@@ -1,4 +1,4 @@
-import { makeHostTool } from "@kgraft/release";
+import { makeHostTool, type PackageFile } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../../context.ts";
 import { buildKgr, hostTool } from "../../machine/kgr-builder.ts";
@@ -17,26 +17,25 @@ interface Flags extends PackageFlags {
   readonly revision?: number;
 }
 
-async function run(this: Context, flags: Flags): Promise<void> {
+/** Builds kgr where it is not in the cache, and packages it. */
+export async function writeHostTool(
+  context: Context,
+  flags: PackageFlags,
+  revision = 1,
+): Promise<readonly PackageFile[]> {
   const request = packageRequest(flags, process.env);
-  const progress = follow(this.board, kgrTitles);
-  const binary = await buildKgr({ onProgress: progress.onProgress, signal: this.signal });
+  const progress = follow(context.board, kgrTitles);
+  const binary = await buildKgr({ onProgress: progress.onProgress, signal: context.signal });
   progress.done();
-  const stage = this.board.stage("Writing the packages");
-  const { tree, version, manualPages } = hostTool;
-  const files = await makeHostTool(
-    {
-      ...request,
-      binary,
-      tree,
-      version,
-      manualPages,
-      revision: String(flags.revision ?? 1),
-      architecture: "amd64",
-    },
-    this,
-  );
-  stage.done(`kgr ${version}`);
+  const stage = context.board.stage("Packaging kgr");
+  const what = { ...hostTool, binary, revision: String(revision), architecture: "amd64" } as const;
+  const files = await makeHostTool({ ...request, ...what }, context);
+  stage.done(`kgr ${hostTool.version}`);
+  return files;
+}
+
+async function run(this: Context, flags: Flags): Promise<void> {
+  const files = await writeHostTool(this, flags, flags.revision);
   answer(this, flags.json, { files }, () => packageLines(files, this.style));
 }
 

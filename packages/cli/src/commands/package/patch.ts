@@ -10,11 +10,13 @@ import {
   packageLines,
   packageRequest,
 } from "./common.ts";
+import { writeHostTool } from "./kgr.ts";
 
 interface Flags extends PackageFlags {
   readonly version?: { readonly counter: number; readonly rebuild: number };
   readonly previous?: string;
   readonly rpmKernel?: string;
+  readonly withKgr: boolean;
 }
 
 async function run(this: Context, flags: Flags, module: string): Promise<void> {
@@ -32,7 +34,8 @@ async function run(this: Context, flags: Flags, module: string): Promise<void> {
     this,
   );
   stage.done(`${built.version} for ${built.manifest.kernel.release}`);
-  answer(this, flags.json, built, () => packageLines(built.files, this.style));
+  const files = flags.withKgr ? [...built.files, ...(await writeHostTool(this, flags))] : built.files;
+  answer(this, flags.json, { ...built, files }, () => packageLines(files, this.style));
 }
 
 export const packagePatchCommand: Command<Context> = buildCommand<Flags, [string], Context>({
@@ -59,6 +62,12 @@ export const packagePatchCommand: Command<Context> = buildCommand<Flags, [string
         brief: "What the .rpm requires as the kernel, or none",
         placeholder: "CAPABILITY",
         optional: true,
+      },
+      withKgr: {
+        kind: "boolean",
+        brief: "Package kgr too, on which the package depends",
+        default: false,
+        withNegated: false,
       },
       output: outputFlag,
       format: formatFlag,
