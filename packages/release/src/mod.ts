@@ -28,13 +28,8 @@ export { checkRequirements, type PackageRequirement } from "./package/requiremen
 export { parseLifecycleJson, parseLifecyclePolicy } from "./lifecycle/document.ts";
 export { BadLifecycleData } from "./lifecycle/errors.ts";
 export { parseLifecycleText } from "./lifecycle/lines.ts";
-export { defaultLifecyclePolicy, type PublishedPatch } from "./lifecycle/promise.ts";
-export {
-  lifecycleDirectory,
-  type LifecycleFiles,
-  lifecycleFiles,
-  publishLifecycle,
-} from "./lifecycle/publish.ts";
+export { defaultLifecyclePolicy, promise, type PublishedPatch } from "./lifecycle/promise.ts";
+export { lifecycleDirectory, type LifecycleFiles, lifecycleFiles } from "./lifecycle/files.ts";
 export { cvssScore, highestScore, severityOf } from "./advisory/cvss.ts";
 export { defaultScopePolicy, type FixScope, scopeOf, type ScopePolicy } from "./advisory/scope.ts";
 export { exportPublicKeys, type KeyName, openSigner, type Signer, type SignerRequest } from "./keys/gnupg.ts";

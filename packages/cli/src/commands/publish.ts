@@ -2,6 +2,7 @@ import {
   type CheckReport,
   checkRepository,
   exportPublicKeys,
+  parseLifecyclePolicy,
   type Publication,
   publish,
   type PublishRequest,
@@ -10,6 +11,7 @@ import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { count, table } from "../format.ts";
+import { readInput } from "../input-file.ts";
 import { parseCount, parsePath, parseText, parseUrl } from "../parameters.ts";
 import {
   channelFlag,
@@ -36,6 +38,7 @@ interface Flags extends RepositoryFlags, Omit<KeyFlags, "key"> {
   readonly validDays?: number;
   readonly keepVersions?: number;
   readonly keepDays?: number;
+  readonly lifecycle?: string;
   readonly json: boolean;
 }
 
@@ -50,7 +53,7 @@ async function run(this: Context, flags: Flags, ...packages: string[]): Promise<
     channel: flags.channel,
     packages,
     signer,
-    settings: settingsOf(flags),
+    settings: { ...settingsOf(flags), ...(await lifecycleOf(flags, this.signal)) },
     ...retractOf(flags),
   };
   const publication = await publish(request, { onProgress: progress.onProgress, signal: this.signal });
@@ -72,6 +75,16 @@ function settingsOf({
     ...(keepVersions !== undefined && { keepVersions }),
     ...(keepDays !== undefined && { keepDays }),
   };
+}
+
+/** @throws FileUnreadable, BadLifecycleData */
+async function lifecycleOf(
+  { lifecycle: path }: Flags,
+  signal: AbortSignal,
+): Promise<Pick<NonNullable<PublishRequest["settings"]>, "lifecycle">> {
+  if (path === undefined) return {};
+  const bytes = await readInput(path, { hint: "docs/lifecycle.md tells what a policy is", signal });
+  return { lifecycle: parseLifecyclePolicy(bytes.toString("utf8"), path) };
 }
 
 function retractOf({ retract, reason }: Flags): Pick<PublishRequest, "retract"> {
@@ -223,6 +236,14 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
         parse: parseCount,
         brief: "How many days each version stays listed; 90 at first",
         placeholder: "N",
+        optional: true,
+      },
+      lifecycle: {
+        kind: "parsed",
+        parse: parsePath,
+        brief:
+          "Policy: until when patches are made for a kernel; 12 months at first, kept until said otherwise",
+        placeholder: "FILE.json",
         optional: true,
       },
       json: jsonFlag,

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { lifecycleJson, parseLifecycleJson, parseLifecyclePolicy } from "./document.ts";
-import { publishLifecycle } from "./publish.ts";
+import { lifecycleFiles } from "./files.ts";
 import { defaultLifecyclePolicy, promise } from "./promise.ts";
 
 const data = promise(null, [{ release: "6.1.0-55-amd64", on: "2026-11-25" }], defaultLifecyclePolicy);
@@ -47,9 +47,8 @@ test.each([
   );
 });
 
-test("publishLifecycle() goes on from what the repository says, and says it both ways", () => {
-  const { files } = publishLifecycle(lifecycleJson(data), [], defaultLifecyclePolicy);
-  expect(files).toEqual({
+test("lifecycleFiles() says it both ways", () => {
+  expect(lifecycleFiles(data)).toEqual({
     "lifecycle.json": lifecycleJson(data),
     "kgraft.lifecycle": expect.stringContaining(
       "\nkgraft-patch-6.1.0-55-amd64, *, 2027-11-25\nkgraft-patch-6_1_0-55-amd64, *, 2027-11-25\n",

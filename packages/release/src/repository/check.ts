@@ -10,6 +10,7 @@ import { dateText } from "./apt-index.ts";
 import { sha256 } from "./blocks.ts";
 import { aptFolder, rpmFolder } from "./draw.ts";
 import type { Ledger } from "./ledger.ts";
+import { filesOf } from "./lifecycle.ts";
 import { readState } from "./state.ts";
 import type { Store } from "./store.ts";
 
@@ -65,6 +66,8 @@ export async function checkRepository(request: CheckRequest): Promise<CheckRepor
     else if (there.sha256 !== hash)
       looker.say(path, `the index says its hash is ${there.sha256}, the ledger ${hash}`);
   }
+  // 4. What machines are told of each kernel's end.
+  if (ledger !== undefined) await looker.lifecycle(ledger);
   return { channel: request.channel, findings, packages: files.size, validUntil: release?.validUntil };
 }
 
@@ -214,6 +217,18 @@ class Looker {
       return (await verifySigned(signed, trusted, signal)).content;
     } catch (error) {
       return this.#take(path, error);
+    }
+  }
+
+  async lifecycle({ channel, lifecycle }: Ledger): Promise<void> {
+    for (const [path, text] of filesOf(channel, lifecycle)) {
+      const bytes = await this.#read(path);
+      if (bytes !== undefined && bytes.toString("utf8") !== text) {
+        this.say(
+          path,
+          "it says something else than the ledger: publish again, with no package if there is none",
+        );
+      }
     }
   }
 

@@ -6,6 +6,12 @@
  * signed, because the next publication signs again what the ledger says: whoever can write to a web server must not
  * thereby get a package into the signed index.
  */
+import {
+  type Lifecycle,
+  type LifecyclePolicy,
+  lifecyclePolicySchema,
+  lifecycleSchema,
+} from "@kgraft/contract";
 import * as z from "zod/mini";
 
 export interface LedgerPackage {
@@ -63,6 +69,8 @@ export interface RepositorySettings {
   readonly keepVersions: number;
   /** How long each version stays listed, however many there are, in days. */
   readonly keepDays: number;
+  /** Until when live patches are made for a kernel. */
+  readonly lifecycle: LifecyclePolicy;
 }
 
 export interface Ledger {
@@ -76,6 +84,7 @@ export interface Ledger {
   readonly keys: readonly LedgerKey[];
   readonly packages: readonly LedgerPackage[];
   readonly advisories: readonly LedgerAdvisory[];
+  readonly lifecycle: Lifecycle;
   /** By `deb-ARCHITECTURE`, `rpm`, `updateinfo`. */
   readonly groups: Readonly<Record<string, readonly Block[]>>;
   /** The index files that clients are told of. */
@@ -102,6 +111,7 @@ export const ledgerSchema: z.ZodMiniType<Ledger> = z.strictObject({
     keepVersions: count,
     keepDays: count,
     url: z.exactOptional(z.string().check(z.regex(/^https?:\/\/[^\s"'<>]{1,1000}$/))),
+    lifecycle: lifecyclePolicySchema,
   }),
   keys: z.array(
     z.strictObject({
@@ -135,6 +145,7 @@ export const ledgerSchema: z.ZodMiniType<Ledger> = z.strictObject({
       sha256: hash,
     }),
   ),
+  lifecycle: lifecycleSchema,
   groups: z.record(word, z.array(z.strictObject({ members: z.array(path), parts: z.record(word, hash) }))),
   files: z.array(path),
   dropped: z.array(z.strictObject({ path, at: count })),

@@ -16,6 +16,7 @@ import { draw, writeLastingFiles, writePointers } from "./draw.ts";
 import { editGroups, removedTexts } from "./edit-groups.ts";
 import { BadPublication } from "./errors.ts";
 import { keysAfter, type Rotation, signingKeys } from "./key-ring.ts";
+import { lifecycleAfter, writeLifecycle } from "./lifecycle.ts";
 import type { Ledger, LedgerPackage, RepositorySettings } from "./ledger.ts";
 import { type NewPackages, newPackages } from "./new-packages.ts";
 import type { PublishOptions } from "./progress.ts";
@@ -75,6 +76,7 @@ export async function publish(request: PublishRequest, options: PublishOptions):
     const publicKeys = await exportPublicKeys(signer, signal);
     const state = await readState(store, channel, publicKeys, signal);
     const time = Math.max(request.time ?? Math.floor(Date.now() / 1000), state.ledger?.time ?? 0);
+    const finishedAnother = state.ledger !== undefined && state.finishedTime < state.ledger.time;
     const keys = keysAfter(state.ledger?.keys ?? [], signer, publicKeys, time, rotation);
 
     // 2. What is new: read, checked, signed, and put into words for the indexes.
@@ -101,9 +103,10 @@ export async function publish(request: PublishRequest, options: PublishOptions):
     lock.check();
     const path = await commitLedger(store, ledger, state.seen, signer.clearSign);
 
-    // 6. What clients read first, then the feeds.
+    // 6. What clients read first, then the feeds and the lifecycle data.
     await writePointers(store, drawing);
     await writeFeeds({ store, ledger, since: state.finishedTime });
+    await writeLifecycle(store, ledger, finishedAnother ? undefined : state.ledger?.lifecycle);
     await markFinished(store, ledger);
 
     // 7. What nobody can have use for any more.
@@ -120,7 +123,7 @@ export async function publish(request: PublishRequest, options: PublishOptions):
       removed: plan.removed,
       advisories: plan.told.changed.map(({ id }) => id),
       validUntil: time + ledger.settings.validDays * 86_400,
-      finishedAnother: state.ledger !== undefined && state.finishedTime < state.ledger.time,
+      finishedAnother,
     };
   } finally {
     await rm(directory, { recursive: true, force: true });
@@ -180,6 +183,7 @@ async function planLedger(
       keys,
       packages: all.filter(({ path }) => !gone.has(path)),
       advisories: told.advisories,
+      lifecycle: lifecycleAfter(before?.lifecycle, added, settings, time),
       groups,
       files: [],
       dropped: dropped.filter((one) => !expired.includes(one)),

@@ -6,6 +6,7 @@
  *
  * What leaves the index stays downloadable for a while: a client may still have the index that names it.
  */
+import { defaultLifecyclePolicy } from "../lifecycle/promise.ts";
 import type { LedgerPackage, RepositorySettings } from "./ledger.ts";
 
 export const defaultSettings: RepositorySettings = {
@@ -13,6 +14,7 @@ export const defaultSettings: RepositorySettings = {
   validDays: 14,
   keepVersions: 5,
   keepDays: 90,
+  lifecycle: defaultLifecyclePolicy,
 };
 
 const daySeconds = 86_400;
