@@ -122,6 +122,7 @@ const helps: readonly (readonly [string, RegExp])[] = [
   ["package kgr", /Examples:/],
   ["package patch", /same inputs give same bytes.*Examples:/s],
   ["package ptf", /Examples:/],
+  ["package lifecycle", /Examples:/],
   ["publish", /Examples:/],
   ["key", /new|show|rotate/],
   ["key new", /Examples:/],

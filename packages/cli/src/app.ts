@@ -53,6 +53,7 @@ const commands: Readonly<Record<string, CommandLoader | Group>> = {
       initial: async () => (await import("./commands/package/initial.ts")).packageInitialCommand,
       kgr: async () => (await import("./commands/package/kgr.ts")).packageKgrCommand,
       patch: async () => (await import("./commands/package/patch.ts")).packagePatchCommand,
+      lifecycle: async () => (await import("./commands/package/lifecycle.ts")).packageLifecycleCommand,
       ptf: async () => (await import("./commands/package/ptf.ts")).packagePtfCommand,
     },
   },

@@ -14,6 +14,7 @@ export {
   makePackage,
   type PackageRequest,
 } from "./package/live-patch.ts";
+export { type LifecycleDataRequest, makeLifecycleData } from "./package/lifecycle-data.ts";
 export { makeMetapackage, type MetapackageRequest } from "./package/metapackage.ts";
 export {
   debVersion,

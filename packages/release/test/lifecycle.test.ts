@@ -1,14 +1,20 @@
+import { createHash } from "node:crypto";
 import { appendFile, readFile, rm } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { execa } from "execa";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   checkRepository,
   defaultLifecyclePolicy,
   directoryStore,
   type Finding,
+  makeLifecycleData,
+  type PackageFile,
+  packageFormats,
   parseLifecycleJson,
   parseLifecycleText,
 } from "../src/mod.ts";
+import { lintianExceptions, rpmlintExceptions } from "./linters.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
 import { newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
 
@@ -78,11 +84,82 @@ test("files that an interrupted publication did not write come with the next one
   expect(await ends()).toEqual(before);
 });
 
+/** What a checker complains of, without what it is not asked about. */
+function tags(
+  said: string,
+  complaint: RegExp,
+  exceptions: Readonly<Record<string, string>>,
+): readonly string[] {
+  const all = [...said.matchAll(complaint)].map(([, tag = ""]) => tag);
+  return all.filter((tag) => !Object.hasOwn(exceptions, tag));
+}
+
+describe("makeLifecycleData()", () => {
+  const dateSeconds = start;
+  const request = {
+    formats: packageFormats,
+    maintainer: "Live patches <live-patches@kgraft.example>",
+    dateSeconds,
+  };
+  const made = async (): Promise<readonly PackageFile[]> => {
+    const lifecycle = parseLifecycleJson(await told("lifecycle.json"), "lifecycle.json");
+    return makeLifecycleData({ ...request, directory: join(place.path, "data"), lifecycle }, { signal });
+  };
+
+  test("packages the file where kgr and zypper look, for dpkg and rpm", async () => {
+    const [deb, rpm] = await made();
+    expect([deb, rpm].map((one) => `${one?.name} ${one?.version}`)).toEqual(
+      Array(2).fill("lifecycle-data-kgraft 20261125-120000"),
+    );
+    const path = "usr/share/lifecycle/data/kgraft.lifecycle";
+    const ofDeb = join(place.path, "of-deb");
+    await execa("dpkg-deb", ["--extract", deb!.path, ofDeb]); // both formats were asked for
+    expect(await readFile(join(ofDeb, path), "utf8")).toBe(await told("kgraft.lifecycle"));
+    const { stdout } = await execa("rpm", [
+      "-qp",
+      "--queryformat",
+      "[%{FILENAMES} %{FILEDIGESTS}\\n]",
+      rpm!.path,
+    ]);
+    const digest = createHash("sha256")
+      .update(await told("kgraft.lifecycle"))
+      .digest("hex");
+    expect(stdout).toContain(`/${path} ${digest}`);
+  });
+
+  test("is taken into the repository", async () => {
+    const { added } = await publishWith(
+      [key],
+      place.repository,
+      (await made()).map(({ path }) => path),
+      { time: start + 6 * monthSeconds },
+    );
+    expect(added.map(({ name }) => name)).toEqual(["lifecycle-data-kgraft", "lifecycle-data-kgraft"]);
+  });
+
+  test("lintian and rpmlint have nothing to say beside the known exceptions", async () => {
+    const [deb, rpm] = await made();
+    const lintian = await execa("lintian", ["--allow-root", "--tag-display-limit=0", deb!.path], {
+      reject: false,
+    });
+    const rpmlint = await execa("rpmlint", [rpm!.path], { reject: false });
+    expect(rpmlint.stdout).toContain("1 packages");
+    expect({
+      lintian: lintian.exitCode,
+      said: tags(lintian.stdout, /^[EW]: \S+ (\S+)/gm, lintianExceptions),
+    }).toEqual({
+      lintian: 0,
+      said: [],
+    });
+    expect(tags(rpmlint.stdout, / [EW]: (\S+)/g, rpmlintExceptions)).toEqual([]);
+  });
+});
+
 test("publish --check finds files that say something else", async () => {
   const check = async (): Promise<readonly Finding[]> => {
     const trusted = [await publicKey(key)];
     const store = directoryStore(place.repository);
-    const time = start + 5 * monthSeconds;
+    const time = start + 6 * monthSeconds;
     return (await checkRepository({ store, channel: "stable", trusted, time, signal })).findings;
   };
   expect(await check()).toEqual([]);
