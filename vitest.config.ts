@@ -1,22 +1,30 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // unit: beside the source, no kernel needed, the quick gate. system: packages/*/test, real kernels,
-// compilers and guests, one file at a time because each of them uses the whole machine. suites: as system, with
-// kernels of other suites than this machine's (npm run test:all).
+// compilers and guests, one file at a time because each of them uses the whole machine. Only by npm run test:all:
+// suites, as system, with kernels of other suites than this machine's; and long, whole Debians that start again and
+// again, machines that lose their power at every step.
 const system = {
   fileParallelism: false,
   testTimeout: 600_000,
   hookTimeout: 1_200_000,
 };
 const ofSuites = "packages/*/test/**/*suites.test.ts";
+const long = "packages/*/test/**/*.long.test.ts";
 const config: ViteUserConfig = defineConfig({
   test: {
     projects: [
       { test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 60_000 } },
       {
-        test: { name: "system", include: ["packages/*/test/**/*.test.ts"], exclude: [ofSuites], ...system },
+        test: {
+          name: "system",
+          include: ["packages/*/test/**/*.test.ts"],
+          exclude: [ofSuites, long],
+          ...system,
+        },
       },
       { test: { name: "suites", include: [ofSuites], ...system } },
+      { test: { name: "long", include: [long], ...system } },
     ],
   },
 });
