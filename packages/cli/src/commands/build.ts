@@ -1,10 +1,12 @@
 import { build, type LivePatch, type SigningHash, signingHashes, type SigningKey } from "@kgraft/build";
+import type { ManifestFix } from "@kgraft/contract";
 import { openKernel } from "@kgraft/kernel";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { count, formatBytes, table } from "../format.ts";
 import { readInput } from "../input-file.ts";
+import { parseCvss, parseImpact } from "../fix-parameters.ts";
 import { parseFix, parsePath, parseText } from "../parameters.ts";
 import { buildTitles, follow } from "../stages.ts";
 import type { Style } from "../style.ts";
@@ -20,6 +22,8 @@ interface Flags extends SigningFlags {
   readonly output?: string;
   readonly name?: string;
   readonly fix?: readonly { readonly id: string; readonly title: string }[];
+  readonly cvss?: readonly { readonly id: string; readonly vector: string; readonly score: number }[];
+  readonly impact?: readonly { readonly id: string; readonly impact: "stability" | "data-corruption" }[];
   readonly json: boolean;
 }
 
@@ -40,7 +44,7 @@ async function run(this: Context, flags: Flags, ...files: string[]): Promise<voi
       patches,
       directory: flags.output ?? process.cwd(),
       ...(flags.name !== undefined && { name: flags.name }),
-      ...(flags.fix !== undefined && { fixes: flags.fix }),
+      ...(flags.fix !== undefined && { fixes: fixesOf(flags) }),
       ...signingOf(flags),
     },
     { onProgress: progress.onProgress, signal: this.signal },
@@ -52,6 +56,20 @@ async function run(this: Context, flags: Flags, ...files: string[]): Promise<voi
     `${this.style.bold(livePatch.modulePath)} (${formatBytes(livePatch.manifest.module.sizeBytes)})`,
     livePatch.manifestPath,
   ]);
+}
+
+/** The fixes, each with what else was said of it. */
+function fixesOf({ fix = [], cvss = [], impact = [] }: Flags): readonly ManifestFix[] {
+  return fix.map(({ id, title }) => {
+    const scored = cvss.find((one) => one.id === id);
+    const harmful = impact.find((one) => one.id === id);
+    return {
+      id,
+      title,
+      ...(scored !== undefined && { cvss: { vector: scored.vector, score: scored.score } }),
+      ...(harmful !== undefined && { impact: harmful.impact }),
+    };
+  });
 }
 
 /** @throws UsageError where one of key and certificate is missing */
@@ -112,6 +130,22 @@ export const kgraftBuildCommand: Command<Context> = buildCommand<Flags, string[]
         brief: "Name of the live patch; made from the first diff's if not given",
         placeholder: "NAME",
         optional: true,
+      },
+      cvss: {
+        kind: "parsed",
+        parse: parseCvss,
+        brief: "How severe a fix is; may be given more than once",
+        placeholder: "ID=VECTOR",
+        optional: true,
+        variadic: true,
+      },
+      impact: {
+        kind: "parsed",
+        parse: parseImpact,
+        brief: "That a fix is about stability or data-corruption",
+        placeholder: "ID=WORD",
+        optional: true,
+        variadic: true,
       },
       fix: {
         kind: "parsed",
