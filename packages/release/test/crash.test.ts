@@ -35,7 +35,8 @@ async function publishUntil(
 ): Promise<{ readonly killed: boolean; readonly steps: number }> {
   const program = fileURLToPath(import.meta.resolve("./killed-publisher.ts"));
   const words = [program, String(step), repository, key, ...packages];
-  const result = await execa(process.execPath, words, { reject: false });
+  // What it leaves behind, its keys and their agent, goes with the folder.
+  const result = await execa(process.execPath, words, { reject: false, env: { TMPDIR: place.path } });
   if (result.signal === "SIGKILL") return { killed: true, steps: step };
   expect(result).toMatchObject({ exitCode: 0 });
   return { killed: false, steps: Number(result.stdout) };
