@@ -45,7 +45,11 @@ declare module "qjs:os" {
   export function mkdir(path: string, mode: number): number;
   export function readdir(path: string): [names: string[], errno: number];
   export function realpath(path: string): [path: string, errno: number];
-  export function stat(path: string): [{ readonly nlink: number } | null, errno: number];
+  export const S_IFMT: number;
+  export const S_IFREG: number;
+  export function stat(
+    path: string,
+  ): [{ readonly nlink: number; readonly mode: number } | null, errno: number];
   /** `undefined` ignores the signal. */
   export function signal(signal: number, handler: (() => void) | undefined): void;
   export function now(): number;

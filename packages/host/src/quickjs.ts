@@ -210,7 +210,9 @@ function writeFile(path: string, text: string): void {
 
 /** For /run, in memory, where there is nothing to flush; what is to survive a power cut is in durable.ts. */
 function replaceFile(path: string, text: string): void {
-  const temporary = `${path}.${os.getpid()}.tmp`;
+  // A device or a pipe is written to: as root, a rename would put a file in the place of /dev/null.
+  const special = ((os.stat(path)[0]?.mode ?? os.S_IFREG) & os.S_IFMT) !== os.S_IFREG;
+  const temporary = special ? path : `${path}.${os.getpid()}.tmp`;
   const error: { errno?: number } = {};
   const file = std.open(temporary, "w", error);
   if (file === null) {
@@ -220,7 +222,9 @@ function replaceFile(path: string, text: string): void {
   file.flush();
   const failed = file.error();
   if (file.close() < 0 || failed) {
-    os.remove(temporary);
+    if (!special) {
+      os.remove(temporary);
+    }
     const folder = path.slice(0, path.lastIndexOf("/") + 1) || ".";
     throw new SystemError(
       n`write`,
@@ -228,6 +232,9 @@ function replaceFile(path: string, text: string): void {
       "EIO",
       t`see whether the file system is full with: df -h ${folder}`,
     );
+  }
+  if (special) {
+    return;
   }
   const errno = os.rename(temporary, path);
   if (errno < 0) {

@@ -23,7 +23,7 @@ export interface System {
   readDirectory(path: string): readonly string[];
   /** Writes to a file that exists, as sysfs wants it: in one write. @throws SystemError */
   writeFile(path: string, text: string): void;
-  /** Makes or replaces a file; nobody ever sees a part of it. @throws SystemError */
+  /** Makes or replaces a file, nobody ever sees a part of it; writes to a device or pipe. @throws SystemError */
   replaceFile(path: string, text: string): void;
   /** Makes or overwrites a file; its content has reached the disk when this returns. @throws SystemError */
   writeThrough(path: string, bytes: Uint8Array): void;

@@ -171,3 +171,10 @@ test("speaks Traditional Chinese where the locale asks for it, and English other
   const plain = await kgr("LC_ALL=C LC_MESSAGES=zh_TW.UTF-8 kgr unload none", {});
   expect(plain.err).toContain("cannot find live patch none");
 });
+
+test("writes to a pipe that is named as its output, and leaves it one", async () => {
+  const command = "cd /sys/kernel && mkfifo pipe && { cat pipe & kgr metrics -o pipe; wait; ls -l pipe; }";
+  const { status, out } = await kgr(command, {});
+  expect(status).toBe(0);
+  expect(out).toMatch(/^# HELP kgr_build_info [^]*\np\S+ .* pipe\n$/);
+});
