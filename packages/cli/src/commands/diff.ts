@@ -27,6 +27,10 @@ async function run(this: Context, flags: Flags, ...paths: string[]): Promise<voi
   );
   progress.done();
   answer(this, flags.json, diff, () => diffLines(diff, this.style));
+  if (diff.text === "" && !flags.json) {
+    const where = paths.length === 0 ? "" : ` in ${paths.join(", ")}`;
+    this.board.write(`kgraft: nothing differs from ${flags.from} to ${flags.to}${where}\n`, "stderr");
+  }
 }
 
 /** The diff itself, so that `> fix.patch` makes a patch of it; coloured on a terminal. */
