@@ -1,11 +1,10 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
 // unit: beside the source, no kernel needed, the quick gate. system: packages/*/test, real kernels,
-// compilers and guests, one file at a time because each of them uses the whole machine. Only by npm run test:all:
+// compilers and guests, two files at a time: a guest runs its processors in turn and takes one of the machine's. Only by npm run test:all:
 // suites, as system, with kernels of other suites than this machine's; and long, whole Debians that start again and
 // again, machines that lose their power at every step.
 const system = {
-  fileParallelism: false,
   testTimeout: 600_000,
   hookTimeout: 1_200_000,
 };
@@ -13,6 +12,7 @@ const ofSuites = "packages/*/test/**/*suites.test.ts";
 const long = "packages/*/test/**/*.long.test.ts";
 const config: ViteUserConfig = defineConfig({
   test: {
+    maxWorkers: 2,
     projects: [
       { test: { name: "unit", include: ["packages/*/src/**/*.test.ts"], testTimeout: 60_000 } },
       {
