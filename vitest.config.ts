@@ -1,9 +1,9 @@
 import { defineConfig, type ViteUserConfig } from "vitest/config";
 
-// unit: beside the source, no kernel needed, the quick gate. system: packages/*/test, real kernels,
-// compilers and guests, two files at a time: a guest runs its processors in turn and takes one of the machine's. Only by npm run test:all:
-// suites, as system, with kernels of other suites than this machine's; and long, whole Debians that start again and
-// again, machines that lose their power at every step.
+// unit: beside the source, no kernel needed, the quick gate. system: packages/*/test, real kernels, compilers and
+// guests, two files at a time: a guest runs its processors in turn and takes one of the machine's. Only by
+// npm run test:all: suites, as system, with kernels of other suites than this machine's; and long, whole Debians that
+// start again and again, machines that lose their power at every step.
 const system = {
   testTimeout: 600_000,
   hookTimeout: 1_200_000,
