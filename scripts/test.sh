@@ -1,7 +1,8 @@
 #!/bin/sh
-# test.sh [--all]: static checks, unit tests, and the tests with real kernels, compilers and guests; with --all also
-# those with kernels of other suites than this machine's, and the long ones. Installs what this machine lacks (kgraft doctor says what)
-# and fetches the kernels; both are kept for the next time.
+# test.sh [--all | --endurance]: static checks, unit tests, and the tests with real kernels, compilers and guests; with
+# --all also those with kernels of other suites than this machine's, and the long ones; with --endurance only what takes
+# longest of all. Installs what this machine lacks (kgraft doctor says what) and fetches the kernels; both are kept for
+# the next time.
 set -eu
 root=$(CDPATH='' cd -- "$(dirname -- "$0")/.." && pwd)
 . "$root/scripts/node-env.sh"
@@ -12,7 +13,10 @@ scripts/static.sh
 mkdir -p build
 result=0
 projects="--project unit --project system"
-[ "${1-}" != --all ] || projects="$projects --project suites --project long"
+case ${1-} in
+  --all) projects="$projects --project suites --project long" ;;
+  --endurance) projects="--project endurance" ;;
+esac
 # shellcheck disable=SC2086 # a list of words
 vitest run $projects --reporter=default --reporter=json --outputFile.json=build/tests.json || result=$?
 node -e '

@@ -70,7 +70,7 @@ function lines(text: string): readonly string[] {
 
 const cases: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ["kgr stat", ["status"]],
-  ["kgr -v un", ["uname", "unload"]],
+  ["kgr -v un", ["uname", "uninstall", "unload"]],
   ["kgr unload ", ["lp_demo", "lp_other"]],
   ["kgr -v --json unload lp_d", ["lp_demo"]],
   ["kgr completion ", ["bash", "fish", "zsh"]],

@@ -53,8 +53,15 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
     const found: PublicKey[] = [];
     for (const name of keys) found.push(await findKey(gpg, name));
     const users = found.flatMap(({ fingerprint }) => ["--local-user", `${fingerprint}!`]);
-    const sign = async (input: string | Uint8Array, ...mode: string[]): Promise<string> =>
-      (await runGpg(gpg, ["--digest-algo", "SHA512", ...users, ...mode], input)).toString("utf8");
+    // One after the other: asked for several at once, gpg-agent (2.2.40) now and then fails to unlock the key and
+    // says "Corrupted protection" or "Invalid value".
+    let last: Promise<unknown> = Promise.resolve();
+    const sign = (input: string | Uint8Array, ...mode: string[]): Promise<string> => {
+      const words = ["--digest-algo", "SHA512", ...users, ...mode];
+      const signature = last.then(async () => (await runGpg(gpg, words, input)).toString("utf8"));
+      last = signature.catch(() => {}); // told to whoever asked
+      return signature;
+    };
     return {
       keys: found,
       home,
