@@ -1,6 +1,6 @@
 #!/bin/sh
-# test.sh [--all | --endurance]: static checks, unit tests, and the tests with real kernels, compilers and guests; with
-# --all also those with kernels of other suites than this machine's, and the long ones; with --endurance only what takes
+# test.sh [--suites | --all | --endurance]: static checks, unit tests, and the tests with real kernels, compilers and
+# guests; with --suites also those with kernels of other suites than this machine's, with --all the long ones too; with --endurance only what takes
 # longest of all. Installs what this machine lacks (kgraft doctor says what) and fetches the kernels; both are kept for
 # the next time.
 set -eu
@@ -14,6 +14,7 @@ mkdir -p build
 result=0
 projects="--project unit --project system"
 case ${1-} in
+  --suites) projects="$projects --project suites" ;;
   --all) projects="$projects --project suites --project long" ;;
   --endurance) projects="--project endurance" ;;
 esac

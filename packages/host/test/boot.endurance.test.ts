@@ -89,7 +89,8 @@ async function powerOff(guest: Guest): Promise<void> {
   expect(await guest.ended).toEqual({ kind: "powered-off" });
 }
 
-const state = "systemctl is-system-running --wait; systemctl --failed --plain --no-legend";
+const state = `while state=$(systemctl is-system-running); [ "$state" = initializing ] || [ "$state" = starting ]; do sleep 1; done
+echo "$state"; systemctl --failed --plain --no-legend`;
 /** Which came first: the last word of the livepatch core, and the first of systemd, in the order of the kernel's log. */
 const order = "dmesg | grep -o \"livepatch: 'lp_v1': patching complete\\|systemd\\[1\\]: systemd [0-9]*\"";
 const patchFirst = /^livepatch: 'lp_v1': patching complete\nsystemd\[1\]: systemd \d+\n$/;
