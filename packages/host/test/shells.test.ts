@@ -13,14 +13,17 @@ beforeAll(async () => {
   folder = path.dirname(await buildKgr({ signal: new AbortController().signal }));
 });
 
-/** Runs a script of a shell where the live patches lp_demo and lp_other are loaded. @returns what it printed */
+/** Runs a script of a shell where lp_demo and lp_other are loaded, and lp_boot is installed. @returns what it printed */
 async function run(shell: readonly string[], script: string): Promise<string> {
   const { root } = makeMachine({ ...livePatchFiles("lp_demo", 1, 0), ...livePatchFiles("lp_other", 1, 0) });
   const work = path.join(root, "work");
   await mkdir(path.join(work, "folder of modules"), { recursive: true });
   await writeFile(path.join(work, "lp demo.ko"), "");
   await writeFile(path.join(work, "notes.txt"), "");
-  const outer = 'mount --bind "$0" /sys/kernel && cd "$1" && shift && exec "$@"';
+  const store = "/usr/lib/modules/$(uname -r)/updates/kgraft";
+  const outer = `mount --bind "$0" /sys/kernel && mkdir -p /usr/lib/modules &&
+    mount -t tmpfs none /usr/lib/modules &&
+    mkdir -p "${store}" && touch "${store}/lp_boot.ko" "${store}/lp_boot.json" && cd "$1" && shift && exec "$@"`;
   const args = ["-rm", "sh", "-c", outer, `${root}/sys/kernel`, work, ...shell, script];
   const env = { PATH: `${folder}:${process.env["PATH"]}`, HOME: work, TERM: "dumb", LC_ALL: "C.UTF-8" };
   const { stdout } = await promisify(execFile)("unshare", args, { env, timeout: 60_000 });
@@ -73,6 +76,7 @@ const cases: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ["kgr -v un", ["uname", "uninstall", "unload"]],
   ["kgr unload ", ["lp_demo", "lp_other"]],
   ["kgr -v --json unload lp_d", ["lp_demo"]],
+  ["kgr uninstall ", ["lp_boot"]],
   ["kgr completion ", ["bash", "fish", "zsh"]],
   ["kgr vex --format c", ["csaf"]],
   ["kgr wait --timeout 5 --tim", ["--timeout"]],

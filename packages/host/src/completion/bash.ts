@@ -20,6 +20,10 @@ _kgr_words() { # what may stand there
   mapfile -t COMPREPLY < <(compgen -W "$1" -- "$cur")
 }
 
+_kgr_installed() {
+  ls "/usr/lib/modules/$(uname -r)/updates/kgraft" 2>/dev/null | sed -n 's/[.]ko$//p'
+}
+
 _kgr_files() { # suffix
   local file
   compopt -o filenames
@@ -63,6 +67,8 @@ function answer(place: Place | null): string {
   switch (place?.kind) {
     case "patch":
       return '_kgr_words "$(kgr patches 2>/dev/null)"';
+    case "installed":
+      return '_kgr_words "$(_kgr_installed)"';
     case "file":
       return `_kgr_files ${quote(place.suffix)}`;
     case "choice":

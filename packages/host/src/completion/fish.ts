@@ -5,6 +5,9 @@ import { type CommandWord, generalOptions, type OptionWord, type Place, quote } 
 export function fishCompletion(commands: readonly CommandWord[]): string {
   const lines = [
     "# fish completion for kgr",
+    "function __kgr_installed",
+    "  ls /usr/lib/modules/(uname -r)/updates/kgraft 2>/dev/null | sed -n 's/[.]ko$//p'",
+    "end",
     "complete -c kgr -f",
     ...generalOptions.map((option) => optionLine("", option)),
     ...commands.flatMap(linesOf),
@@ -31,6 +34,8 @@ function answer(place: Place): string {
   switch (place.kind) {
     case "patch":
       return "-a '(kgr patches 2>/dev/null)'";
+    case "installed":
+      return "-a '(__kgr_installed)'";
     case "file":
       return place.suffix === "" ? "-F" : `-k -a '(__fish_complete_suffix ${place.suffix})'`;
     case "choice":

@@ -6,6 +6,8 @@ import type { Command } from "../command.ts";
 export type Place =
   /** A live patch in the kernel. */
   | { readonly kind: "patch" }
+  /** A live patch that is loaded when the running kernel boots. */
+  | { readonly kind: "installed" }
   | { readonly kind: "file"; readonly suffix: string }
   | { readonly kind: "choice"; readonly words: readonly string[] }
   /** A number or a name that nobody can guess. */
@@ -38,7 +40,7 @@ export function commandWords(commands: readonly Command[]): readonly CommandWord
   return commands.map(({ name, brief, operand, options }) => ({
     name,
     brief,
-    operand: operand === null ? null : placeOf(operand),
+    operand: name === "uninstall" ? { kind: "installed" } : operand === null ? null : placeOf(operand),
     options: options.map(optionWord),
   }));
 }

@@ -14,6 +14,11 @@ _kgr_patches() {
   compadd -a patches
 }
 
+_kgr_installed() {
+  local -a patches=(/usr/lib/modules/$(uname -r)/updates/kgraft/*.ko(N:t:r))
+  compadd -a patches
+}
+
 _kgr_commands() {
   local -a commands=(
 ${commands.map(({ name, brief }) => `    ${quote(`${name}:${brief.replaceAll(":", "\\:")}`)}`).join("\n")}
@@ -53,6 +58,8 @@ function action(place: Place): string {
   switch (place.kind) {
     case "patch":
       return "_kgr_patches";
+    case "installed":
+      return "_kgr_installed";
     case "file":
       return place.suffix === "" ? "_files" : `_files -g "*${place.suffix}"`;
     case "choice":
