@@ -70,19 +70,34 @@ export function movedEnumerators(unit: string, before: Uint8Array, after: Uint8A
 }
 
 function firstDifference(was: StructLayout, is: StructLayout): string | undefined {
+  // `inner.kgraft_was_x` is the `inner.x` of before.
+  const members = new Map(
+    [...is.members].map(([name, member]) => [name.replaceAll(hiddenPrefix, ""), member]),
+  );
   for (const [name, member] of was.members) {
-    const now = is.members.get(name) ?? is.members.get(hiddenPrefix + name);
+    const now = members.get(name);
     if (now === undefined) return `member ${name} at offset ${offset(member)} is gone`;
     if (now.offsetBits !== member.offsetBits)
       return `member ${name} was at offset ${offset(member)}, is at ${offset(now)}`;
     if (now.sizeBits !== member.sizeBits)
       return `member ${name} had ${member.sizeBits / 8} bytes, has ${now.sizeBits / 8}`;
+    if (!isSameType(member.types, now.types))
+      return `member ${name} was ${member.types[0]}, is ${now.types[0]}`;
   }
-  const added = [...is.members].find(([name]) => !was.members.has(name.replace(hiddenPrefix, "")));
+  const added = [...members].find(([name]) => !was.members.has(name));
   if (added !== undefined) return `member ${added[0]} is new, at offset ${offset(added[1])}`;
   return was.sizeBytes === is.sizeBytes
     ? undefined
     : `its size was ${was.sizeBytes} bytes, is ${is.sizeBytes}`;
+}
+
+/**
+ * Whether what a member holds or points to stays what it was. What has no name (a number, `void *`) is taken for
+ * anything; a structure that only wraps another (`struct spinlock`) for that other.
+ */
+function isSameType(was: readonly string[], is: readonly string[]): boolean {
+  const [before, after] = [was[0], is[0]];
+  return before === undefined || after === undefined || was.includes(after) || is.includes(before);
 }
 
 function offset({ offsetBits }: MemberLayout): string {

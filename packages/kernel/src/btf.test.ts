@@ -40,14 +40,46 @@ describe("readStructLayouts()", () => {
     expect(layouts.get("either")).toMatchObject({ name: "union either", sizeBytes: 8 });
     expect(layouts.get("outer")?.sizeBytes).toBe(64);
     expect(Object.fromEntries(layouts.get("outer")?.members ?? [])).toEqual({
-      flag: { offsetBits: 0, sizeBits: 3 },
-      rest: { offsetBits: 3, sizeBits: 5 },
-      id: { offsetBits: 16, sizeBits: 16 },
-      number: { offsetBits: 64, sizeBits: 32 },
-      pointer: { offsetBits: 64, sizeBits: 64 },
-      named: { offsetBits: 128, sizeBits: 192 },
-      table: { offsetBits: 320, sizeBits: 192 },
+      flag: { offsetBits: 0, sizeBits: 3, types: [] },
+      rest: { offsetBits: 3, sizeBits: 5, types: [] },
+      id: { offsetBits: 16, sizeBits: 16, types: [] },
+      number: { offsetBits: 64, sizeBits: 32, types: [] },
+      pointer: { offsetBits: 64, sizeBits: 64, types: [] },
+      named: { offsetBits: 128, sizeBits: 192, types: [] },
+      "named.first": { offsetBits: 128, sizeBits: 8, types: [] },
+      "named.inner": { offsetBits: 192, sizeBits: 128, types: ["struct inner"] },
+      table: { offsetBits: 320, sizeBits: 192, types: [] },
     });
+  });
+
+  test("names what members are, hold and point to, and what that wraps", () => {
+    const text = `
+      struct raw { int a, b; }; struct lock { union { struct raw inner; }; }; union either { int i; struct raw r; };
+      typedef struct { int a; int b; } pair; typedef pair other; enum state { IDLE }; union later; struct list { struct list *next; };
+      struct outer {
+        struct lock lock; const struct lock *pointer, *many[3]; struct lock **deep; union either either; pair pair;
+        const other *other; enum state state; union later *later; int (*call)(struct raw *); struct { pair p; } table[2][2];
+        struct list list;
+      };
+      int use(struct outer *o) { return o->pair.a; }`;
+    const layouts = readStructLayouts(open(compile(text)));
+    const types = [...(layouts.get("outer")?.members ?? [])].map(([name, member]) => [name, ...member.types]);
+    expect(types).toEqual([
+      ["lock", "struct lock", "struct raw"],
+      ["pointer", "struct lock *"],
+      ["many", "struct lock *[]"],
+      ["deep", "struct lock **"],
+      ["either", "union either"],
+      ["pair", "pair"],
+      ["other", "pair *"],
+      ["state", "enum state"],
+      ["later", "union later *"],
+      ["call"],
+      ["table", "pair[][]"],
+      ["table[][].p", "pair"],
+      ["list", "struct list", "struct list *"],
+    ]);
+    expect(layouts.get("typedef pair")).toMatchObject({ name: "typedef pair", sizeBytes: 8 });
   });
 
   test("reads only what is asked for", () => {

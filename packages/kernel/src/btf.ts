@@ -11,7 +11,10 @@ export interface StructLayout {
   /** `struct klp_patch`, `union bpf_attr`. */
   readonly name: string;
   readonly sizeBytes: number;
-  /** Members by name, those of nameless inner structures among them. */
+  /**
+   * Members by name, those of nameless inner structures among them: `m` where the inner structure is no member's type
+   * by itself, `member.m` where it is, `member[].m` where the member is an array of it.
+   */
   readonly members: ReadonlyMap<string, MemberLayout>;
 }
 
@@ -20,21 +23,30 @@ export interface MemberLayout {
   readonly offsetBits: number;
   /** Of its type, or of the bit field. */
   readonly sizeBits: number;
+  /**
+   * The structure, union or enumeration that it is, holds or points to, in C's words; after it what that wraps and
+   * nothing else (`struct spinlock`, `struct raw_spinlock`). Empty for numbers, functions and what has no name.
+   */
+  readonly types: readonly string[];
 }
 
 const BTF_MAGIC = 0xeb9f;
+const KIND_POINTER = 2;
 const KIND_ARRAY = 3;
 const KIND_STRUCT = 4;
 const KIND_UNION = 5;
 const KIND_ENUM = 6;
+const KIND_FORWARD = 7;
+const KIND_TYPEDEF = 8;
 const KIND_ENUM64 = 19;
 /** typedef, volatile, const, restrict, type tag: another type under a name or a qualifier */
-const ALIASES: ReadonlySet<number> = new Set([8, 9, 10, 11, 18]);
+const ALIASES: ReadonlySet<number> = new Set([KIND_TYPEDEF, 9, 10, 11, 18]);
 /** No structure nests deeper; a chain of types that does is a loop. */
 const MAX_DEPTH = 64;
 
 /**
- * Layouts by name: of the structures and unions that are asked for, or of all. Of several of one name the first.
+ * Layouts by name: of the structures and unions that are asked for, or of all; a nameless one that a typedef names
+ * under `typedef name`. Of several of one name the first.
  * Throws BadInput for a file without type information, or with information that is malformed.
  */
 export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<string, StructLayout> {
@@ -45,12 +57,12 @@ export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<
   const layouts = new Map<string, StructLayout>();
   for (let id = 1; id <= types.count; id++) {
     if (wanted?.size === 0) break;
-    const { kind, name, sizeBytes } = types.type(id);
-    if ((kind !== KIND_STRUCT && kind !== KIND_UNION) || name === "" || layouts.has(name)) continue;
-    if (wanted !== undefined && !wanted.delete(name)) continue;
+    const named = types.namedStructure(id);
+    if (named === undefined || layouts.has(named.key)) continue;
+    if (wanted !== undefined && !wanted.delete(named.key)) continue;
     const members = new Map<string, MemberLayout>();
-    types.collectMembers(id, 0, members, 0);
-    layouts.set(name, { name: `${kind === KIND_STRUCT ? "struct" : "union"} ${name}`, sizeBytes, members });
+    types.collectMembers(named.id, { startBits: 0, prefix: "", depth: 0 }, members);
+    layouts.set(named.key, { name: named.name, sizeBytes: types.type(named.id).sizeBytes, members });
   }
   return layouts;
 }
@@ -81,6 +93,13 @@ interface Type {
   readonly sizeBytes: number;
   /** Where what follows begins. */
   readonly at: number;
+}
+
+/** Where in the whole an inner structure lies, and what its members' names begin with. */
+interface Inside {
+  readonly startBits: number;
+  readonly prefix: string;
+  readonly depth: number;
 }
 
 class Types {
@@ -124,24 +143,40 @@ class Types {
     };
   }
 
-  /** Members of a structure that begins at `startBits` of the whole, into `members`. */
-  collectMembers(id: number, startBits: number, members: Map<string, MemberLayout>, depth: number): void {
+  /** The structure or union that this type names; undefined where it names none. */
+  namedStructure(
+    id: number,
+  ): { readonly id: number; readonly key: string; readonly name: string } | undefined {
+    const { kind, name, sizeBytes: target } = this.type(id);
+    if (name === "") return undefined;
+    if (isStructure(kind)) return { id, key: name, name: spelled(kind, name) };
+    const isNameless = (of: Type): boolean => isStructure(of.kind) && of.name === "";
+    if (kind !== KIND_TYPEDEF || !isNameless(this.type(target))) return undefined;
+    return { id: target, key: `typedef ${name}`, name: `typedef ${name}` };
+  }
+
+  /** Members of a structure, into `members`. */
+  collectMembers(id: number, inside: Inside, members: Map<string, MemberLayout>): void {
     const { at, count, hasBitFields } = this.type(id);
+    const depth = inside.depth + 1;
     if (at + count * 12 > this.#view.byteLength || depth > MAX_DEPTH)
       throw unreadable(this.#file, `structure ${id} with ${count} members`, "a whole one");
     for (let entry = at; entry < at + count * 12; entry += 12) {
       const name = this.#strings.at(this.#view.getUint32(entry, true)) ?? "";
       const inner = this.#view.getUint32(entry + 4, true);
       const offset = this.#view.getUint32(entry + 8, true);
-      const offsetBits = startBits + (hasBitFields ? offset & 0xff_ffff : offset);
-      const { kind } = this.type(inner);
-      if (name === "" && (kind === KIND_STRUCT || kind === KIND_UNION))
-        this.collectMembers(inner, offsetBits, members, depth + 1);
-      else
-        members.set(name, {
-          offsetBits,
+      const startBits = inside.startBits + (hasBitFields ? offset & 0xff_ffff : offset);
+      const path = inside.prefix + name;
+      if (name !== "")
+        members.set(path, {
+          offsetBits: startBits,
           sizeBits: (hasBitFields ? offset >>> 24 : 0) || this.#sizeBits(inner, depth),
+          types: this.#names(inner, depth),
         });
+      const [element, suffix] = this.#element(inner, depth);
+      const { kind, name: own } = this.type(element);
+      if (isStructure(kind) && own === "")
+        this.collectMembers(element, { startBits, prefix: name && `${path}${suffix}.`, depth }, members);
     }
   }
 
@@ -166,9 +201,40 @@ class Types {
     const { kind, sizeBytes, at } = this.type(id);
     if (depth > MAX_DEPTH) throw unreadable(this.#file, `type ${id} that leads to itself`, "one that ends");
     if (ALIASES.has(kind)) return this.#sizeBits(sizeBytes, depth + 1);
-    if (kind === 2) return 64;
+    if (kind === KIND_POINTER) return 64;
     if (kind !== KIND_ARRAY) return sizeBytes * 8;
     return this.#sizeBits(this.#view.getUint32(at, true), depth + 1) * this.#view.getUint32(at + 8, true);
+  }
+
+  /** What an array consists of, and how its members are reached; of any other type itself. */
+  #element(id: number, depth: number): readonly [id: number, suffix: string] {
+    const { kind, at } = this.type(id);
+    if (kind !== KIND_ARRAY || depth > MAX_DEPTH) return [id, ""];
+    const [element, suffix] = this.#element(this.#view.getUint32(at, true), depth + 1);
+    return [element, `[]${suffix}`];
+  }
+
+  /** {@link MemberLayout.types} */
+  #names(id: number, depth: number, isPointedTo = false): string[] {
+    const { kind, name, sizeBytes, at, count, hasBitFields } = this.type(id);
+    if (depth > MAX_DEPTH) throw unreadable(this.#file, `type ${id} that leads to itself`, "one that ends");
+    const names = (of: number, behind = isPointedTo): string[] => this.#names(of, depth + 1, behind);
+    if (ALIASES.has(kind)) {
+      const own = this.namedStructure(id);
+      return own === undefined ? names(sizeBytes) : [name, ...names(sizeBytes)];
+    }
+    if (kind === KIND_POINTER)
+      return names(sizeBytes, true).map((of) => (of.endsWith("*") ? `${of}*` : `${of} *`));
+    if (kind === KIND_ARRAY) return names(this.#view.getUint32(at, true)).map((of) => `${of}[]`);
+    const own = name === "" ? [] : [spelled(kind, name)];
+    if (isStructure(kind)) {
+      const wrapped = count === 1 && !isPointedTo ? this.#view.getUint32(at + 4, true) : 0;
+      const isWrapper = wrapped !== 0 && this.#sizeBits(wrapped, depth + 1) === sizeBytes * 8;
+      return isWrapper ? [...own, ...names(wrapped)] : own;
+    }
+    // Of a type that is only declared, the flag says that it is a union.
+    if (kind === KIND_FORWARD) return [spelled(hasBitFields ? KIND_UNION : KIND_STRUCT, name)];
+    return kind === KIND_ENUM || kind === KIND_ENUM64 ? own : [];
   }
 
   /** Bytes after the common 12 of the type at this offset. */
@@ -192,10 +258,20 @@ class Types {
         return count * 8;
       default:
         // pointer, forward declaration, function, float, and the aliases
-        if ([2, 7, 12, 16].includes(kind) || ALIASES.has(kind)) return 0;
+        if ([KIND_POINTER, KIND_FORWARD, 12, 16].includes(kind) || ALIASES.has(kind)) return 0;
         throw unreadable(this.#file, `kind ${kind}`, "1 to 19");
     }
   }
+}
+
+function isStructure(kind: number): boolean {
+  return kind === KIND_STRUCT || kind === KIND_UNION;
+}
+
+/** In C's words. */
+function spelled(kind: number, name: string): string {
+  if (kind === KIND_UNION) return `union ${name}`;
+  return kind === KIND_ENUM || kind === KIND_ENUM64 ? `enum ${name}` : `struct ${name}`;
 }
 
 function unreadable(file: ElfFile, found: string, wanted: string): BadInput {
