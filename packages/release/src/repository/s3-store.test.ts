@@ -10,6 +10,8 @@ import type { Store } from "./store.ts";
 // overlooks them.
 
 const objects = new Map<string, Buffer>();
+/** How many of the next writes are answered with an error after they are done. */
+let lostAnswers = 0;
 const server = createServer((request, response) => void answer(request, response));
 let store: Store;
 
@@ -41,7 +43,8 @@ async function answer(request: IncomingMessage, response: ServerResponse): Promi
     (none === "*" && present !== undefined) ||
     (wanted !== undefined && (present === undefined || wanted !== tagOf(present)));
   if (!isRefused) objects.set(path, body);
-  response.writeHead(isRefused ? 412 : 200).end();
+  const isLost = !isRefused && lostAnswers-- > 0;
+  response.writeHead(isRefused ? 412 : isLost ? 503 : 200).end();
 }
 
 function tagOf(bytes: Buffer): string {
@@ -59,4 +62,11 @@ test.each([
     message: expect.stringMatching(/another publication was faster/),
   });
   expect((await store.read("pointer"))?.bytes.toString()).toBe(early);
+});
+
+test("writePointer() knows its own write again whose answer was lost", async () => {
+  const file = await store.read("pointer");
+  lostAnswers = 1;
+  await store.writePointer("pointer", Buffer.from("fifth"), { file });
+  expect((await store.read("pointer"))?.bytes.toString()).toBe("fifth");
 });
