@@ -7,36 +7,56 @@
  *
  * How long it has slept: `se.exec_start` in /proc/PID/sched is when it last ran, by the scheduler's clock, and the
  * reader's own is now (kernels with CONFIG_SCHED_DEBUG).
+ *
+ * All that is known of a task is six files, and its stack is walked for one of them. Hundreds may block, so whether
+ * they sleep, and how long, is asked for apart: two files.
  */
 import type { BlockingTask } from "@kgraft/contract";
 import { type LivePatch, readFunctions, readPatches } from "./livepatch.ts";
-import type { System } from "./system.ts";
-import { readText } from "./text.ts";
+import type { Thread } from "./blocking-threads.ts";
+import { type System, SystemError } from "./system.ts";
+import { decodeUtf8, readText } from "./text.ts";
 
-export type Explainer = (thread: { readonly pid: number; readonly tid: number }) => BlockingTask;
+export type Explainer = (thread: Thread) => BlockingTask;
+/** One that is frozen is seen as sleeping: only its stack tells. */
+export type Glance = (thread: Thread) => Pick<BlockingTask, "kind" | "state" | "asleepMs">;
 
 const kernelThreadFlag = 0x0020_0000; // PF_KTHREAD, include/linux/sched.h
 
 /** Tells all that is known of the threads that block one patch. */
 export function explainer(system: System, patch: LivePatch): Explainer {
   const isChanging = changingFunctions(system, patch);
-  const nowMs = lastRanMs(system, "/proc/self");
+  const glance = glancer(system);
   return ({ pid, tid }) => {
     const place = `/proc/${pid}/task/${tid}`;
     const stack = readStack(system, place);
-    const { letter, flags } = readStat(system, place);
-    const ranMs = lastRanMs(system, place);
+    const { kind, state, asleepMs } = glance({ pid, tid });
     return {
       pid,
       tid,
       name: readText(system, `${place}/comm`)?.trim() ?? "",
       commandLine: splitWords(readText(system, `/proc/${pid}/cmdline`) ?? ""),
       stack,
-      kind: (flags & kernelThreadFlag) === 0 ? "process" : "kernel-thread",
-      state: stateOf(letter, stack),
-      asleepMs: letter === "R" || nowMs === null || ranMs === null ? null : Math.max(0, nowMs - ranMs),
+      kind,
+      state: isFrozen(stack) ? "frozen" : state,
+      asleepMs,
       function: stack.map(functionOf).find(isChanging)?.name ?? null,
       unit: unitOf(readText(system, `/proc/${pid}/cgroup`) ?? ""),
+    };
+  };
+}
+
+/** Tells of threads that block how they stand, and for how long they have. */
+export function glancer(system: System): Glance {
+  const nowMs = lastRanMs(system, "/proc/self");
+  return ({ pid, tid }) => {
+    const place = `/proc/${pid}/task/${tid}`;
+    const { letter, flags } = readStat(system, place);
+    const ranMs = letter === "R" ? null : lastRanMs(system, place);
+    return {
+      kind: (flags & kernelThreadFlag) === 0 ? "process" : "kernel-thread",
+      state: stateOf(letter),
+      asleepMs: nowMs === null || ranMs === null ? null : Math.max(0, nowMs - ranMs),
     };
   };
 }
@@ -80,11 +100,12 @@ function readStat(system: System, place: string): { readonly letter: string; rea
   return { letter: fields[0] ?? "", flags: Number(fields[6] ?? 0) };
 }
 
-function stateOf(letter: string, stack: readonly string[]): BlockingTask["state"] {
-  // Frozen by a control group or for suspend: kernel/signal.c, kernel/freezer.c.
-  if (stack.some((line) => /^(do_freezer_trap|__refrigerator)\+/.test(line))) {
-    return "frozen";
-  }
+/** By a control group or for suspend: kernel/signal.c, kernel/freezer.c. */
+function isFrozen(stack: readonly string[]): boolean {
+  return stack.some((line) => /^(do_freezer_trap|__refrigerator)\+/.test(line));
+}
+
+function stateOf(letter: string): BlockingTask["state"] {
   switch (letter) {
     case "R":
       return "running";
@@ -98,10 +119,20 @@ function stateOf(letter: string, stack: readonly string[]): BlockingTask["state"
   }
 }
 
+/** It stands in the third line of some fifty. */
+const schedBytes = 512;
+
 function lastRanMs(system: System, place: string): number | null {
-  const text = readText(system, `${place}/sched`) ?? "";
-  const [, ms] = /^se\.exec_start\s*:\s*(\d+)/m.exec(text) ?? [];
-  return ms === undefined ? null : Number(ms);
+  try {
+    const text = decodeUtf8(system.readBytesAt(`${place}/sched`, 0, schedBytes));
+    const [, ms] = /^se\.exec_start\s*:\s*(\d+)/m.exec(text) ?? [];
+    return ms === undefined ? null : Number(ms);
+  } catch (error) {
+    if (error instanceof SystemError) {
+      return null; // it has ended, or this kernel does not tell
+    }
+    throw error;
+  }
 }
 
 /** The unit of systemd that a process belongs to, from its control group. */

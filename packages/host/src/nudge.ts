@@ -14,12 +14,17 @@
  * process moved back. Between freezing and thawing there is one system call. A group below keeps the one above in
  * use, so systemd sees no service end. Where there is no control group v2, SIGSTOP and SIGCONT are kGraft's way; it
  * is taken only when an administrator asks for it.
+ *
+ * A service may have hundreds that sleep in one function. To make a group, freeze it, thaw it and remove it costs more
+ * than to move a process there and back, so all that are in one group are woken together.
  */
 import type { BlockingTask } from "@kgraft/contract";
 import { type System, SystemError } from "./system.ts";
 import { readText } from "./text.ts";
 
 const ownGroup = "kgr";
+const dissolvingMs = 1000;
+const pauseMs = 20;
 
 /** How a process was woken; null where it could not be. */
 export type Means = "freeze" | "stop" | null;
@@ -29,68 +34,111 @@ export function canBeNudged(task: Pick<BlockingTask, "kind" | "state">): boolean
   return task.kind === "process" && (task.state === "sleeping" || task.state === "running");
 }
 
-/** Wakes a process without a trace that it could see, where the machine has control groups v2. */
-export function nudge(system: System, pid: number): Means {
-  const group = controlGroup(system, pid);
-  return group !== null && freezeAndThaw(system, pid, group) ? "freeze" : null;
-}
-
-/** Wakes a process, with kGraft's own means where there is no gentler one. */
-export function poke(system: System, pid: number): Means {
-  return nudge(system, pid) ?? (stopAndContinue(system, pid) ? "stop" : null);
-}
-
-/** Directory of the process's control group; null where it is in none of version 2 that can be seen from here. */
-function controlGroup(system: System, pid: number): string | null {
+/** Wakes processes without a trace that they could see, where the machine has control groups v2. @returns those */
+export async function nudge(system: System, pids: readonly number[]): Promise<ReadonlySet<number>> {
   const mounts = readText(system, "/proc/mounts", 1 << 20) ?? "";
   const top = /^\S+ (\S+) cgroup2 /m.exec(mounts)?.[1];
-  const group = /^0::(\/.*)$/m.exec(readText(system, `/proc/${pid}/cgroup`) ?? "")?.[1];
-  return top === undefined || group === undefined || group.includes("/..") || group.endsWith(" (deleted)")
-    ? null
-    : `${top}${group === "/" ? "" : group}`;
+  const woken = new Set<number>();
+  for (const [group, members] of top === undefined ? [] : byGroup(system, top, pids)) {
+    for (const pid of await freezeAndThaw(system, members, group)) {
+      woken.add(pid);
+    }
+  }
+  return woken;
 }
 
-function freezeAndThaw(system: System, pid: number, group: string): boolean {
+/** Wakes processes, with kGraft's own means where there is no gentler one. */
+export async function poke(system: System, pids: readonly number[]): Promise<ReadonlyMap<number, Means>> {
+  const woken = await nudge(system, pids);
+  return new Map(
+    pids.map((pid) => [pid, woken.has(pid) ? "freeze" : stopAndContinue(system, pid) ? "stop" : null]),
+  );
+}
+
+/** The processes by the directory of their control group, without those that are in none that can be seen from here. */
+function byGroup(
+  system: System,
+  top: string,
+  pids: readonly number[],
+): ReadonlyMap<string, readonly number[]> {
+  const groups = new Map<string, number[]>();
+  for (const pid of pids) {
+    const shown = /^0::(\/.*)$/m.exec(readText(system, `/proc/${pid}/cgroup`) ?? "")?.[1];
+    if (shown !== undefined && !shown.includes("/..") && !shown.endsWith(" (deleted)")) {
+      // One that was killed before it moved them back has left its own group.
+      const group = top + (shown.endsWith(`/${ownGroup}`) ? shown.slice(0, -ownGroup.length - 1) : shown);
+      const path = group.replace(/\/$/, "");
+      const members = groups.get(path) ?? [];
+      members.push(pid);
+      groups.set(path, members);
+    }
+  }
+  return groups;
+}
+
+/** @returns those that were woken: not one that ended, nor any where the group takes no group below */
+async function freezeAndThaw(
+  system: System,
+  pids: readonly number[],
+  group: string,
+): Promise<readonly number[]> {
   const own = `${group}/${ownGroup}`;
   try {
     system.makeDirectory(own);
     try {
-      system.writeFile(`${own}/cgroup.procs`, `${pid}`);
-      system.writeFile(`${own}/cgroup.freeze`, "1");
+      const moved = pids.filter((pid) => moveTo(system, own, `${pid}`));
+      try {
+        system.writeFile(`${own}/cgroup.freeze`, "1");
+      } finally {
+        system.writeFile(`${own}/cgroup.freeze`, "0");
+      }
+      return moved;
     } finally {
-      system.writeFile(`${own}/cgroup.freeze`, "0");
-      dissolve(system, own, group);
+      await dissolve(system, own, group);
     }
-    return true;
   } catch (error) {
     if (error instanceof SystemError) {
-      return false; // it ended, or its group takes no processes or no group below
+      return [];
     }
     throw error;
   }
 }
 
-/** Gives back the processes of a group, and those that they started in it meanwhile, and removes it. */
-function dissolve(system: System, own: string, group: string): void {
-  for (let round = 0; round < 10; round++) {
-    const pids = readText(system, `${own}/cgroup.procs`)?.split("\n") ?? [];
+/**
+ * Gives back the processes of a group, and those that they started in it meanwhile, and removes it. One that is just
+ * ending cannot be moved any more, and keeps the group until it has ended; at worst the group stays, empty.
+ */
+async function dissolve(system: System, own: string, group: string): Promise<void> {
+  for (let waitedMs = 0; ; waitedMs += pauseMs) {
+    const pids = readText(system, `${own}/cgroup.procs`, 1 << 20)?.split("\n") ?? [];
     for (const pid of pids.filter((word) => word !== "")) {
-      try {
-        system.writeFile(`${group}/cgroup.procs`, pid);
-      } catch (error) {
-        if (!(error instanceof SystemError)) {
-          throw error; // otherwise it ended
-        }
-      }
+      moveTo(system, group, pid);
     }
     try {
       system.removeDirectory(own);
       return;
     } catch (error) {
       if (!(error instanceof SystemError)) {
-        throw error; // otherwise another came in, or one is just ending
+        throw error;
       }
     }
+    if (waitedMs >= dissolvingMs) {
+      return;
+    }
+    await system.sleep(pauseMs);
+  }
+}
+
+/** Whether it is there now: not one that has ended, nor any where the group takes no processes. */
+function moveTo(system: System, group: string, pid: string): boolean {
+  try {
+    system.writeFile(`${group}/cgroup.procs`, pid);
+    return true;
+  } catch (error) {
+    if (error instanceof SystemError) {
+      return false;
+    }
+    throw error;
   }
 }
 

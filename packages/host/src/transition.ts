@@ -6,7 +6,8 @@
  * will end when it ends. Reverse: the machine goes back to what it was, as kpatch does it.
  */
 import type { TransitionReport } from "@kgraft/contract";
-import { countBlocking } from "./blocking-threads.ts";
+import { explainer } from "./blocker.ts";
+import { countBlocking, findBlocking } from "./blocking-threads.ts";
 import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
 import { hasKgraft } from "./kgraft.ts";
 import { t } from "./language.ts";
@@ -15,7 +16,7 @@ import { defaultPolicy, type Policy } from "./policy.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { watchStubborn } from "./stubborn.ts";
 import { type System, SystemError } from "./system.ts";
-import { commandOf, readBlocking } from "./tasks.ts";
+import { commandOf } from "./tasks.ts";
 import { tasksLeftText } from "./text.ts";
 
 const secondLookMs = 250;
@@ -73,8 +74,8 @@ async function waitUntil(
   for (let pollMs = 2; ; pollMs = Math.min(pollMs * 2, longestPollMs)) {
     const patch = patchInTransition(system);
     if (patch !== null && system.nowMs() >= lookAtMs && (options.progress || options.nudge)) {
-      const blocking = readBlocking(system, patch);
-      watch(patch, blocking ?? []);
+      const blocking = findBlocking(system, patch);
+      await watch(patch, blocking ?? []);
       progress.show(patch.name, blocking?.length ?? null);
       lookAtMs = system.nowMs() + (looks++ === 0 ? secondLookMs : lookEachMs);
     }
@@ -108,10 +109,13 @@ async function reverse(system: System, patch: LivePatch, options: FollowOptions)
 }
 
 function stopped(system: System, patch: LivePatch, timeoutMs: number): Error {
-  const blocking = readBlocking(system, patch);
-  const pids = [...new Map(blocking?.map((task) => [task.pid, commandOf(task)]))];
-  const named = pids.slice(0, 5).map(([pid, command]) => `${pid} ${command.slice(0, 60)}`);
-  const rest = pids.length > named.length ? t`, and ${pids.length - named.length} more` : "";
+  const blocking = findBlocking(system, patch);
+  const processes = [...new Map(blocking?.map((thread) => [thread.pid, thread])).values()];
+  const named = processes
+    .slice(0, 5)
+    .map(explainer(system, patch))
+    .map((task) => `${task.pid} ${commandOf(task).slice(0, 60)}`);
+  const rest = processes.length > named.length ? t`, and ${processes.length - named.length} more` : "";
   const who = named.length === 0 ? "" : `: ${named.join(", ")}${rest}`;
   const left = t`${patch.name} is still ${patch.state}, ${tasksLeftText(blocking?.length ?? null)}${who}`;
   const undo = patch.state === "applying" ? `disable ${patch.name}` : `enable ${patch.name}`;

@@ -114,14 +114,21 @@ function testsOfSleepers(scene: () => Scene): void {
     await sleepers.end();
   });
 
-  test("dozens that sleep in the function itself are all woken", async () => {
+  test("hundreds that sleep in the function itself are all woken, as one group", async () => {
     const { says } = scene();
+    const events = "/sys/kernel/tracing/events/cgroup";
     await says(
-      "insmod /p/lp_sleep.ko; for i in $(seq 50); do cat /proc/lp_sleep & done >/tmp/out 2>&1; sleep 1",
+      `insmod /p/lp_sleep.ko; echo 1 >${events}/cgroup_mkdir/enable; echo 1 >${events}/cgroup_freeze/enable
+       for i in $(seq 300); do cat /proc/lp_sleep & done >/tmp/out 2>&1; sleep 3`,
     );
     expect(await says("kgr load /p/lp_awake.ko")).toMatch(/^lp_awake: ready after/);
     expect(await says("sleep 1; cat /tmp/out; grep -l lp_sleep /proc/[0-9]*/cmdline | wc -l")).toBe("1"); // itself
     expect(await says("find /sys/fs/cgroup -name kgr")).toBe("");
-    await says("kgr unload lp_awake && rmmod lp_sleep");
+    // Three times at most, and not once for each of them.
+    const count = (event: string): string => `grep -c '${event}: .*/kgr' /sys/kernel/tracing/trace`;
+    expect(await says(`${count("cgroup_mkdir")}; ${count("cgroup_freeze")}`)).toMatch(/^([123])\n\1$/);
+    await says(
+      `echo 0 >${events}/enable; echo >/sys/kernel/tracing/trace; kgr unload lp_awake && rmmod lp_sleep`,
+    );
   });
 }

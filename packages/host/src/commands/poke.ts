@@ -14,17 +14,18 @@ export const pokeCommand: Command = {
   options: ["dry-run"],
   brief: n`wake the processes that a transition waits for`,
   details: n`Each is frozen and thawed at once by its control group: it leaves its sleep,\nand its system call begins anew on the new functions. Where that cannot be, it\nis stopped and continued. Kernel threads and tasks that are deaf to signals\ncannot be woken.`,
-  // oxlint-disable-next-line typescript/require-await -- commands share one shape
   async run({ system, invocation, dialect }: Context): Promise<number> {
     beginChange(system);
     const dryRun = invocation.options.has("dry-run");
     const patch = patchInTransition(system);
     const blocking = patch === null ? [] : (readBlocking(system, patch) ?? []);
-    const poked = groupByProcess(blocking).map((tasks) => {
-      const awake = tasks.some(canBeNudged);
-      const [first] = tasks;
-      const means = awake && !dryRun ? poke(system, first.pid) : null;
-      return { pid: first.pid, command: commandOf(first), result: resultOf(first, awake, dryRun, means) };
+    const processes = groupByProcess(blocking);
+    const pids = processes.flatMap((tasks) => (tasks.some(canBeNudged) ? [tasks[0].pid] : []));
+    const means = dryRun ? new Map<number, Means>() : await poke(system, pids);
+    const poked = processes.map(([first]) => {
+      const { pid } = first;
+      const result = resultOf(first, pids.includes(pid), dryRun, means.get(pid) ?? null);
+      return { pid, command: commandOf(first), result };
     });
     if (invocation.json) {
       printJson(system, { dryRun, poked } satisfies PokeReport);
