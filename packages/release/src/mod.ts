@@ -25,7 +25,6 @@ export {
 } from "./package/naming.ts";
 export { type BuiltPtf, makePtf, type OtherMember, type PtfRequest } from "./package/ptf.ts";
 export { readPackageChangelog } from "./package/previous.ts";
-export { checkRequirements, type PackageRequirement } from "./package/requirements.ts";
 export { parseLifecycleJson, parseLifecyclePolicy } from "./lifecycle/document.ts";
 export { BadLifecycleData } from "./lifecycle/errors.ts";
 export { parseLifecycleText } from "./lifecycle/lines.ts";
@@ -44,6 +43,10 @@ export { readAdvisories } from "./repository/list.ts";
 export { manifestOfFile } from "./repository/package-file.ts";
 export { type Publication, publish, type PublishRequest } from "./repository/publish.ts";
 export type { PublishOptions, PublishProgress } from "./repository/progress.ts";
-export { checkRepositoryRequirements, type RepositoryRequirement } from "./repository/requirements.ts";
 export { s3Store } from "./repository/s3-store.ts";
 export type { Store } from "./repository/store.ts";
+export {
+  checkPackageRequirements,
+  checkRepositoryRequirements,
+  type ToolRequirement,
+} from "./requirements.ts";

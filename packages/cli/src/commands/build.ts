@@ -1,21 +1,15 @@
-import { build, type LivePatch, type SigningHash, signingHashes, type SigningKey } from "@kgraft/build";
+import { build, type LivePatch, signingHashes } from "@kgraft/build";
 import type { ManifestFix } from "@kgraft/contract";
 import { openKernel } from "@kgraft/kernel";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
-import { UsageError } from "../errors.ts";
 import { count, formatBytes, table } from "../format.ts";
 import { readInput } from "../input-file.ts";
 import { parseCvss, parseImpact } from "../fix-parameters.ts";
 import { parseFix, parsePath, parseText } from "../parameters.ts";
+import { type SigningFlags, signingFlags, signingOf } from "../signing-flags.ts";
 import { buildTitles, follow } from "../stages.ts";
 import type { Style } from "../style.ts";
-
-export interface SigningFlags {
-  readonly signKey?: string;
-  readonly signCert?: string;
-  readonly signHash?: SigningHash;
-}
 
 interface Flags extends SigningFlags {
   readonly kernel: string;
@@ -70,19 +64,6 @@ function fixesOf({ fix = [], cvss = [], impact = [] }: Flags): readonly Manifest
       ...(harmful !== undefined && { impact: harmful.impact }),
     };
   });
-}
-
-/** @throws UsageError where one of key and certificate is missing */
-export function signingOf({ signKey: key, signCert: certificate, signHash: hash }: SigningFlags): {
-  signingKey?: SigningKey;
-} {
-  if (key !== undefined && certificate !== undefined)
-    return { signingKey: { key, certificate, ...(hash !== undefined && { hash }) } };
-  if (key === undefined && certificate === undefined && hash === undefined) return {};
-  throw new UsageError(
-    `option --${key === undefined ? "sign-key" : "sign-cert"} is missing`,
-    "a module is signed with a key and its certificate: --sign-key KEY.pem --sign-cert CERT.pem",
-  );
 }
 
 /** What a live patch replaces, and what was said about it. */
@@ -155,20 +136,7 @@ export const kgraftBuildCommand: Command<Context> = buildCommand<Flags, string[]
         optional: true,
         variadic: true,
       },
-      signKey: {
-        kind: "parsed",
-        parse: parsePath,
-        brief: "Private key to sign the module with; KBUILD_SIGN_PIN has its passphrase",
-        placeholder: "KEY.pem",
-        optional: true,
-      },
-      signCert: {
-        kind: "parsed",
-        parse: parsePath,
-        brief: "Certificate of that key",
-        placeholder: "CERT.pem",
-        optional: true,
-      },
+      ...signingFlags,
       signHash: {
         kind: "enum",
         values: signingHashes,

@@ -1,7 +1,7 @@
 /** What each command needs on this machine, gathered from the rooms that do the work. */
 import { checkRequirements as checkKernel } from "@kgraft/kernel";
 import { checkRequirements as checkLab } from "@kgraft/lab";
-import { checkRepositoryRequirements, checkRequirements as checkPackages } from "@kgraft/release";
+import { checkPackageRequirements, checkRepositoryRequirements } from "@kgraft/release";
 import { RequirementsMissing } from "../errors.ts";
 import { machineRequirements as checkKgr } from "./kgr-builder.ts";
 
@@ -21,7 +21,7 @@ export async function readNeeds(): Promise<readonly CommandNeeds[]> {
   return [
     { commands: ["kernel fetch", "diff", "build"], needs: (await checkKernel()).map(need) },
     { commands: ["lab run"], needs: (await checkLab()).map(need) },
-    { commands: ["package"], needs: (await checkPackages()).map(need) },
+    { commands: ["package"], needs: (await checkPackageRequirements()).map(need) },
     { commands: ["publish", "key", "advisory"], needs: (await checkRepositoryRequirements()).map(need) },
     { commands: ["lifecycle"], needs: checkKgr().map(need) },
     { commands: ["demo, kgr in lab run (besides all of the above)"], needs: checkKgr().map(need) },

@@ -1,6 +1,7 @@
 /** What all commands that write packages have in common. */
 import { hostname, userInfo } from "node:os";
 import { type PackageFile, type PackageFormat, packageFormats, type PackageRequest } from "@kgraft/release";
+import { jsonFlag } from "../../context.ts";
 import { UsageError } from "../../errors.ts";
 import { formatBytes, table } from "../../format.ts";
 import { parsePath, parseText } from "../../parameters.ts";
@@ -13,49 +14,53 @@ export interface PackageFlags {
   readonly json: boolean;
 }
 
-export const outputFlag: {
+interface TextFlag {
   readonly kind: "parsed";
   readonly parse: (text: string) => string;
   readonly brief: string;
-  readonly placeholder: "DIR";
+  readonly placeholder: string;
   readonly optional: true;
+}
+
+export const packageFlags: {
+  readonly output: TextFlag;
+  readonly format: {
+    readonly kind: "enum";
+    readonly values: readonly PackageFormat[];
+    readonly brief: string;
+    readonly placeholder: string;
+    readonly optional: true;
+    readonly variadic: true;
+  };
+  readonly maintainer: TextFlag;
+  readonly json: typeof jsonFlag;
 } = {
-  kind: "parsed",
-  parse: parsePath,
-  brief: "Where the packages go; here if not given",
-  placeholder: "DIR",
-  optional: true,
+  output: {
+    kind: "parsed",
+    parse: parsePath,
+    brief: "Where the packages go; here if not given",
+    placeholder: "DIR",
+    optional: true,
+  },
+  format: {
+    kind: "enum",
+    values: packageFormats,
+    brief: "deb or rpm; both if not given",
+    placeholder: "FORMAT",
+    optional: true,
+    variadic: true,
+  },
+  maintainer: {
+    kind: "parsed",
+    parse: parseMaintainer,
+    brief: "Who answers for the packages; from DEBFULLNAME and DEBEMAIL if not given",
+    placeholder: "NAME <MAIL>",
+    optional: true,
+  },
+  json: jsonFlag,
 };
 
-export const formatFlag: {
-  readonly kind: "enum";
-  readonly values: readonly PackageFormat[];
-  readonly brief: string;
-  readonly placeholder: "FORMAT";
-  readonly optional: true;
-  readonly variadic: true;
-} = {
-  kind: "enum",
-  values: packageFormats,
-  brief: "deb or rpm; both if not given",
-  placeholder: "FORMAT",
-  optional: true,
-  variadic: true,
-};
-
-export const maintainerFlag: {
-  readonly kind: "parsed";
-  readonly parse: (text: string) => string;
-  readonly brief: string;
-  readonly placeholder: "NAME <MAIL>";
-  readonly optional: true;
-} = {
-  kind: "parsed",
-  parse: parseMaintainer,
-  brief: "Who answers for the packages; from DEBFULLNAME and DEBEMAIL if not given",
-  placeholder: "NAME <MAIL>",
-  optional: true,
-};
+export const packageAliases: { readonly o: "output" } = { o: "output" };
 
 function parseMaintainer(text: string): string {
   if (!/^[^<>\n]+ <[^<>\s]+@[^<>\s]+>$/.test(text)) throw new Error("wanted: Name <mail@address>");

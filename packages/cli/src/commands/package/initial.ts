@@ -5,17 +5,10 @@ import { buildInitial } from "@kgraft/build";
 import { openKernel } from "@kgraft/kernel";
 import { makeMetapackage, makePackage, type PackageFile } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
-import { answer, type Context, jsonFlag } from "../../context.ts";
-import { parsePath, parseText } from "../../parameters.ts";
-import { type SigningFlags, signingOf } from "../build.ts";
-import {
-  formatFlag,
-  maintainerFlag,
-  outputFlag,
-  type PackageFlags,
-  packageLines,
-  packageRequest,
-} from "./common.ts";
+import { answer, type Context } from "../../context.ts";
+import { parseText } from "../../parameters.ts";
+import { type SigningFlags, signingFlags, signingOf } from "../../signing-flags.ts";
+import { packageAliases, type PackageFlags, packageFlags, packageLines, packageRequest } from "./common.ts";
 
 interface Flags extends PackageFlags, Omit<SigningFlags, "signHash"> {
   readonly kernel: string;
@@ -49,26 +42,10 @@ export const packageInitialCommand: Command<Context> = buildCommand<Flags, [], C
         brief: "Release of the kernel, fetched before",
         placeholder: "RELEASE",
       },
-      signKey: {
-        kind: "parsed",
-        parse: parsePath,
-        brief: "Private key to sign the module with; KBUILD_SIGN_PIN has its passphrase",
-        placeholder: "KEY.pem",
-        optional: true,
-      },
-      signCert: {
-        kind: "parsed",
-        parse: parsePath,
-        brief: "Certificate of that key",
-        placeholder: "CERT.pem",
-        optional: true,
-      },
-      output: outputFlag,
-      format: formatFlag,
-      maintainer: maintainerFlag,
-      json: jsonFlag,
+      ...signingFlags,
+      ...packageFlags,
     },
-    aliases: { o: "output" },
+    aliases: packageAliases,
   },
   docs: {
     brief: "Package the initial live patch of a kernel, and the metapackage that brings it",

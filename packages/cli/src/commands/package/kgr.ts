@@ -1,17 +1,10 @@
 import { makeHostTool, type PackageFile } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
-import { answer, type Context, jsonFlag } from "../../context.ts";
+import { answer, type Context } from "../../context.ts";
 import { buildKgr, hostTool } from "../../machine/kgr-builder.ts";
 import { parseCount } from "../../parameters.ts";
 import { follow, kgrTitles } from "../../stages.ts";
-import {
-  formatFlag,
-  maintainerFlag,
-  outputFlag,
-  type PackageFlags,
-  packageLines,
-  packageRequest,
-} from "./common.ts";
+import { packageAliases, type PackageFlags, packageFlags, packageLines, packageRequest } from "./common.ts";
 
 interface Flags extends PackageFlags {
   readonly revision?: number;
@@ -50,12 +43,9 @@ export const packageKgrCommand: Command<Context> = buildCommand<Flags, [], Conte
         placeholder: "N",
         optional: true,
       },
-      output: outputFlag,
-      format: formatFlag,
-      maintainer: maintainerFlag,
-      json: jsonFlag,
+      ...packageFlags,
     },
-    aliases: { o: "output" },
+    aliases: packageAliases,
   },
   docs: {
     brief: "Package kgr, the tool of the patched machine",

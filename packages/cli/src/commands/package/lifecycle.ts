@@ -1,16 +1,9 @@
 import { makeLifecycleData, parseLifecycleJson } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
-import { answer, type Context, jsonFlag } from "../../context.ts";
+import { answer, type Context } from "../../context.ts";
 import { readInput } from "../../input-file.ts";
 import { parsePath } from "../../parameters.ts";
-import {
-  formatFlag,
-  maintainerFlag,
-  outputFlag,
-  type PackageFlags,
-  packageLines,
-  packageRequest,
-} from "./common.ts";
+import { packageAliases, type PackageFlags, packageFlags, packageLines, packageRequest } from "./common.ts";
 
 async function run(this: Context, flags: PackageFlags, file: string): Promise<void> {
   const hint = "kgraft publish writes it into the repository, as lifecycle/CHANNEL/lifecycle.json";
@@ -25,8 +18,8 @@ async function run(this: Context, flags: PackageFlags, file: string): Promise<vo
 export const packageLifecycleCommand: Command<Context> = buildCommand<PackageFlags, [string], Context>({
   func: run,
   parameters: {
-    flags: { output: outputFlag, format: formatFlag, maintainer: maintainerFlag, json: jsonFlag },
-    aliases: { o: "output" },
+    flags: packageFlags,
+    aliases: packageAliases,
     positional: {
       kind: "tuple",
       parameters: [{ brief: "A channel's lifecycle data", parse: parsePath, placeholder: "lifecycle.json" }],

@@ -1,15 +1,8 @@
 import { makePackage, readPackageChangelog } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
-import { answer, type Context, jsonFlag } from "../../context.ts";
+import { answer, type Context } from "../../context.ts";
 import { parsePath, parseText, parseVersion } from "../../parameters.ts";
-import {
-  formatFlag,
-  maintainerFlag,
-  outputFlag,
-  type PackageFlags,
-  packageLines,
-  packageRequest,
-} from "./common.ts";
+import { packageAliases, type PackageFlags, packageFlags, packageLines, packageRequest } from "./common.ts";
 import { writeHostTool } from "./kgr.ts";
 
 interface Flags extends PackageFlags {
@@ -69,12 +62,9 @@ export const packagePatchCommand: Command<Context> = buildCommand<Flags, [string
         default: false,
         withNegated: false,
       },
-      output: outputFlag,
-      format: formatFlag,
-      maintainer: maintainerFlag,
-      json: jsonFlag,
+      ...packageFlags,
     },
-    aliases: { o: "output" },
+    aliases: packageAliases,
     positional: {
       kind: "tuple",
       parameters: [

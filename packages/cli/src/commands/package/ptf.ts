@@ -1,15 +1,8 @@
 import { makePtf, type OtherMember } from "@kgraft/release";
 import { buildCommand, type Command } from "@stricli/core";
-import { answer, type Context, jsonFlag } from "../../context.ts";
+import { answer, type Context } from "../../context.ts";
 import { parsePackage, parsePath, parsePtf, parseText } from "../../parameters.ts";
-import {
-  formatFlag,
-  maintainerFlag,
-  outputFlag,
-  type PackageFlags,
-  packageLines,
-  packageRequest,
-} from "./common.ts";
+import { packageAliases, type PackageFlags, packageFlags, packageLines, packageRequest } from "./common.ts";
 
 interface Flags extends PackageFlags {
   readonly title: string;
@@ -55,12 +48,9 @@ export const packagePtfCommand: Command<Context> = buildCommand<Flags, [number],
         optional: true,
         variadic: true,
       },
-      output: outputFlag,
-      format: formatFlag,
-      maintainer: maintainerFlag,
-      json: jsonFlag,
+      ...packageFlags,
     },
-    aliases: { o: "output" },
+    aliases: packageAliases,
     positional: {
       kind: "tuple",
       parameters: [{ brief: "Number of the PTF", placeholder: "NUMBER", parse: parsePtf }],
