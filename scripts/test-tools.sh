@@ -3,6 +3,8 @@ missing=""
 for program in chromium cpio dnf fakeroot faketime fish lintian mmdebstrap openssl patch rpmlint shellcheck zsh zypper; do
   command -v "$program" >/dev/null 2>&1 || missing="$missing $program"
 done
+# A library: only the system's own Python finds it.
+[ -d /usr/lib/python3/dist-packages/botocore ] || missing="$missing python3-botocore"
 if [ -n "$missing" ]; then
   echo "kgraft: installing with apt-get, for the tests:$missing" >&2
   as_root=""

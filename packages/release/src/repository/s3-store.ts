@@ -9,6 +9,7 @@
  * Source: Amazon S3 API Reference, GetObject, PutObject, HeadObject, DeleteObject, "Conditional writes".
  */
 import { AwsClient } from "aws4fetch";
+import { sha256 } from "./blocks.ts";
 import { BadPublication, RepositoryBusy, StoreFailed } from "./errors.ts";
 import { fileLimitBytes, type Store } from "./store.ts";
 
@@ -17,7 +18,13 @@ export interface S3Options {
   readonly signal: AbortSignal;
 }
 
-type Call = (path: string, init: RequestInit, okCodes: readonly number[]) => Promise<Response>;
+interface Request {
+  readonly method: string;
+  readonly body?: Uint8Array;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+type Call = (path: string, request: Request, okCodes: readonly number[]) => Promise<Response>;
 
 /** @param address `s3://BUCKET` or `s3://BUCKET/FOLDER` @throws BadPublication where credentials are missing */
 export function s3Store(address: string, options: S3Options): Store {
@@ -35,10 +42,17 @@ export function s3Store(address: string, options: S3Options): Store {
 
 function makeCall(address: string, base: string, { env, signal }: S3Options): Call {
   const client = makeClient(env);
-  return async (path, init, okCodes) => {
+  return async (path, { method, body, headers }, okCodes) => {
     signal.throwIfAborted();
-    const url = base + path.split("/").map(encodeURIComponent).join("/");
-    const response = await client.fetch(url, { ...init, signal }).catch((cause: unknown) => {
+    const url = base + path.split("/").map(escaped).join("/");
+    const init: RequestInit = {
+      method,
+      // The contents are under the signature too: what is altered or cut off on the way is refused by the server.
+      headers: { ...headers, "x-amz-content-sha256": sha256(body ?? "") },
+      ...(body !== undefined && { body: Buffer.from(body) }),
+      signal,
+    };
+    const response = await client.fetch(url, init).catch((cause: unknown) => {
       signal.throwIfAborted();
       throw new StoreFailed(
         `cannot reach ${url}: ${(cause as Error).message}`,
@@ -49,12 +63,20 @@ function makeCall(address: string, base: string, { env, signal }: S3Options): Ca
     if (response.ok || okCodes.includes(response.status)) return response;
     const told = /<Message>([^<]{1,300})/.exec(await response.text().catch(() => ""))?.[1];
     throw new StoreFailed(
-      `cannot ${init.method} ${address}/${path}: found status ${response.status}${told === undefined ? "" : ` (${told})`}, wanted 200`,
+      `cannot ${method} ${address}/${path}: found status ${response.status}${told === undefined ? "" : ` (${told})`}, wanted 200`,
       response.status === 403
         ? "see that AWS_ACCESS_KEY_ID may read and write this bucket"
         : "see that the bucket is there",
     );
   };
+}
+
+/** RFC 3986 to the letter, for what goes over the line is what is signed: servers differ in what they decode first. */
+function escaped(name: string): string {
+  return encodeURIComponent(name).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
 }
 
 function storeBy(address: string, call: Call): Store {
@@ -84,7 +106,7 @@ function storeBy(address: string, call: Call): Store {
         "cache-control": "public, max-age=31536000, immutable",
         "content-type": typeOf(path),
       };
-      await call(path, { method: "PUT", body: Buffer.from(bytes), headers }, []);
+      await call(path, { method: "PUT", body: bytes, headers }, []);
     },
     async writePointer(path, bytes, seen) {
       const headers: Record<string, string> = { "cache-control": "no-cache", "content-type": typeOf(path) };
@@ -92,7 +114,7 @@ function storeBy(address: string, call: Call): Store {
         if (seen.file === undefined) headers["if-none-match"] = "*";
         else if (seen.file.tag !== undefined) headers["if-match"] = seen.file.tag;
       }
-      const response = await call(path, { method: "PUT", body: Buffer.from(bytes), headers }, [409, 412]);
+      const response = await call(path, { method: "PUT", body: bytes, headers }, [409, 412]);
       if (response.ok) return;
       // A write whose answer was lost is sent again, and then meets itself.
       if ((await store.read(path))?.bytes.equals(bytes) === true) return;
