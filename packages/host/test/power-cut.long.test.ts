@@ -6,12 +6,10 @@
  * changes that survives. A drive may also lose what it was not yet told to flush: all of it, or any part. And once the
  * machine's process is really killed in the middle of each step, and the machine really boots from its disk.
  */
-import { execFile } from "node:child_process";
 import { closeSync, openSync } from "node:fs";
-import { copyFile, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { promisify } from "node:util";
 import {
   bootGuest,
   type DiskRequest,
@@ -23,14 +21,10 @@ import {
 } from "@kgraft/lab";
 import type { KernelTree } from "@kgraft/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { buildKgr } from "../build/mod.ts";
-import { patchFiles } from "./bootable.ts";
-import { makeModules, testKernel } from "./guest.ts";
+import { testKernel } from "./guest.ts";
+import { makeSmallMachine, type Version, versionIn } from "./small-machine.ts";
 
-const run = promisify(execFile);
 const store = "usr/lib/modules/6.1.0-55-cloud-amd64/updates/kgraft";
-/** What the machine runs when it boots: the distribution's function, or that of patch 1 or 2. */
-type Version = "original" | "1" | "2";
 
 interface Step {
   readonly name: string;
@@ -100,60 +94,13 @@ let image = "";
 beforeAll(async () => {
   kernel = await testKernel();
   folder = await mkdtemp(path.join(tmpdir(), "kgr-power-"));
-  image = await makeImage();
+  image = await makeSmallMachine(kernel, folder);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
-
-/** A small system on ext4: busybox, kgr, the patches. Small, because it is copied for each cut. */
-async function makeImage(): Promise<string> {
-  const tree = path.join(folder, "tree");
-  const modules = await makeModules(kernel);
-  const directories = [
-    "dev",
-    "etc/kgr",
-    "proc",
-    "root",
-    "run",
-    "sys",
-    "tmp",
-    "usr/sbin",
-    "usr/bin",
-    "var/lib",
-  ];
-  for (const directory of [...directories, `usr/lib/modules/${kernel.release}`]) {
-    await mkdir(path.join(tree, directory), { recursive: true });
-  }
-  await copyFile("/bin/busybox", path.join(tree, "usr/bin/busybox"));
-  await symlink("usr/bin", path.join(tree, "bin"));
-  for (const program of (await run("/bin/busybox", ["--list"])).stdout.trim().split("\n")) {
-    await symlink("busybox", path.join(tree, "usr/bin", program)).catch(() => {}); // busybox names itself
-  }
-  const binary = await buildKgr({ signal: new AbortController().signal });
-  await copyFile(binary, path.join(tree, "usr/sbin/kgr"));
-  await writeFile(path.join(tree, "etc/kgr/kgr.conf"), "CRASH_GUARD=0\n");
-  for (const file of [
-    ...(await patchFiles(kernel, path.join(modules, "lp_v1.ko"), "/root/p")),
-    ...(await patchFiles(kernel, path.join(modules, "lp_v2.ko"), "/root/p")),
-    ...(await patchFiles(kernel, path.join(modules, "lp_v2.ko"), "/root/q", "\n")),
-  ]) {
-    await mkdir(path.dirname(tree + file.path), { recursive: true });
-    await writeFile(tree + file.path, file.source);
-  }
-  const made = path.join(folder, "disk");
-  await run("mke2fs", ["-q", "-F", "-t", "ext4", "-d", tree, made, "32M"]);
-  await rm(modules, { recursive: true });
-  return made;
-}
 
 async function bootFrom(disk: RootDisk, writeLog?: string): Promise<Guest> {
   const root = { disk, init: "none", ...(writeLog !== undefined && { writeLog }) } as const;
   return bootGuest({ kernel, root, memoryMib: 256, timeoutMs: 550_000 });
-}
-
-/** The version that /proc/version tells of. */
-function versionIn(text: string): Version {
-  const [, version] = /live patch ([12])/.exec(text) ?? [];
-  return version === "1" || version === "2" ? version : "original";
 }
 
 describe("a cut at each write to the disk", () => {
