@@ -13,15 +13,16 @@ export const dateSeconds = 1_735_689_600;
 export const maintainer = "Live patches <live-patches@kgraft.example>";
 
 /** Debian's stock kernel that the guests run. */
-export async function testKernel(): Promise<KernelTree> {
-  return fetchKernel({ release: "6.1.0-55-cloud-amd64" }, { onProgress: () => {}, signal });
+export async function testKernel(release = "6.1.0-55-cloud-amd64"): Promise<KernelTree> {
+  return fetchKernel({ release }, { onProgress: () => {}, signal });
 }
 
 export async function initialPatch(
   directory: string,
   name = "kgraft_patch_1_1",
+  kernel?: KernelTree,
 ): Promise<Pick<LivePatch, "modulePath" | "manifest">> {
-  return buildInitial({ kernel: await testKernel(), directory, name }, signal);
+  return buildInitial({ kernel: kernel ?? (await testKernel()), directory, name }, signal);
 }
 
 /** The packages of the tool, as `kgraft package kgr` makes them. */
@@ -51,8 +52,9 @@ export async function cmdlinePatch(
   name: string,
   text: string,
   fixes: readonly ManifestFix[] = [],
+  of?: KernelTree,
 ): Promise<LivePatch> {
-  const kernel = await testKernel();
+  const kernel = of ?? (await testKernel());
   const patch = await diffOf(kernel, name, [
     {
       path: "fs/proc/cmdline.c",

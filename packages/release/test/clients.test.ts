@@ -74,6 +74,7 @@ describe("the initial patch", () => {
 });
 
 describe("the next patch", () => {
+  const listed = new RegExp(`CVE-2026-1234 +Important/Sec\\. +${rpm}-2-1`);
   beforeAll(async () => publishPatch(2));
 
   test("apt offers it as an upgrade", async () => {
@@ -106,13 +107,19 @@ describe("the next patch", () => {
   });
 
   test("dnf lists it by its CVE and upgrades to it", async () => {
-    expect(await ok(dnf("--refresh", "updateinfo", "list", "cves"))).toMatch(
-      new RegExp(`CVE-2026-1234 +Important/Sec\\. +${rpm}-2-1`),
-    );
+    expect(await ok(dnf("--refresh", "updateinfo", "list", "cves"))).toMatch(listed);
     await ok(dnf("upgrade", "--security"));
     expect(await ok(dnf("list", "--installed", rpm))).toContain("2-1");
+    expect(await ok(dnf("updateinfo", "list", "cves"))).not.toMatch(listed);
+  });
+
+  test("dnf goes back, which is told again, and removes, which leaves nothing to tell", async () => {
     await ok(dnf("downgrade", `${rpm}-1-1`));
+    expect(await ok(dnf("list", "--installed", rpm))).toContain("1-1");
+    expect(await ok(dnf("updateinfo", "list", "cves"))).toMatch(listed);
     await ok(dnf("remove", rpm));
+    expect(await dnf("list", "--installed", rpm)).toMatchObject({ code: 1 });
+    expect(await ok(dnf("updateinfo", "list", "cves"))).not.toMatch(listed);
   });
 });
 

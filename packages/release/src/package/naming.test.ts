@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { BadPackageInput } from "./errors.ts";
-import { debVersion, patchPackageNames } from "./naming.ts";
+import { debVersion, isOfPtf, patchPackageNames } from "./naming.ts";
 
 test.each([
   ["6.1.0-55-cloud-amd64", "kgraft-patch-6.1.0-55-cloud-amd64", "kgraft-patch-6_1_0-55-cloud-amd64"],
@@ -12,6 +12,14 @@ test.each([
 
 test.each(["", "a b", "../x", "6.1\n"])("patchPackageNames() refuses %j", (release) => {
   expect(() => patchPackageNames(release)).toThrow(BadPackageInput);
+});
+
+test.each([
+  ["2-1", false],
+  ["2-1.ptf1234", true],
+  ["2-1.ptf1234.1", false],
+])("isOfPtf() %s", (version, is) => {
+  expect(isOfPtf(version)).toBe(is);
 });
 
 test("debVersion() is counter and rebuild", () => {

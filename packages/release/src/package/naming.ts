@@ -41,6 +41,11 @@ export function debVersion({ counter, rebuild }: PatchVersion): string {
   return `${counter}-${rebuild}`;
 }
 
+/** Whether a package's version is a PTF's, such as 2-1.ptf1234: not of the line that every machine follows. */
+export function isOfPtf(version: string): boolean {
+  return /\.ptf\d+$/.test(version);
+}
+
 /**
  * The kind of kernel that a release is of, which its metapackages are named after: `cloud-amd64` of
  * 6.1.0-55-cloud-amd64, `amd64` of 6.12.48+deb13-amd64, `default` of 3.12.32-25-default. @throws BadPackageInput

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import type { Manifest } from "@kgraft/contract";
 import type { Signer } from "../keys/gnupg.ts";
 import { advisoryId, counterOf, wantsAdvisory } from "../advisory/make-advisory.ts";
-import { patchPackageNames } from "../package/naming.ts";
+import { isOfPtf, patchPackageNames } from "../package/naming.ts";
 import { type Entry, sha256 } from "./blocks.ts";
 import { debEntries, rpmEntries } from "./entries.ts";
 import { PackageUnfit } from "./errors.ts";
@@ -138,10 +138,14 @@ async function recordOf(path: string, copy: string, one: PackageFile, time: numb
   };
 }
 
-/** A live patch of the cumulative line has an advisory; a PTF, made for one user, has none. */
+/**
+ * A live patch of the cumulative line has an advisory; a PTF, made for one user, has none: zypper patch would want its
+ * member wherever a lower version is, and be refused the master, which does not come unasked.
+ */
 function advisoryOf({ format, name, version, manifest }: PackageFile): Pick<LedgerPackage, "advisory"> {
   const release = manifest?.kernel.release ?? "";
   const counter = counterOf(version);
   if (manifest === undefined || counter === 0 || name !== patchPackageNames(release)[format]) return {};
+  if (isOfPtf(version)) return {};
   return wantsAdvisory(manifest, counter) ? { advisory: advisoryId(release, counter) } : {};
 }
