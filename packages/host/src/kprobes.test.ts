@@ -19,6 +19,14 @@ test.each([
     { object: "vmlinux", name: "f", byFtrace: true, user: "kprobe event kprobes/back at f+0x0" },
   ],
   [
+    "ffffffff900fb964  k  f+0x4    [FTRACE]",
+    { object: "vmlinux", name: "f", byFtrace: true, user: "kprobe event kprobes/back at f+0x4" },
+  ],
+  [
+    "ffffffff900fb964  k  f+0x4    [OPTIMIZED]",
+    { object: "vmlinux", name: "f", byFtrace: false, user: "kprobe at f+0x4" },
+  ],
+  [
     "ffffffff8bff5980  r  g+0x0    [FTRACE]",
     { object: "vmlinux", name: "g", byFtrace: true, user: "return probe at g+0x0" },
   ],

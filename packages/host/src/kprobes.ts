@@ -3,6 +3,9 @@
  *
  *     ffffffffc05f7039  k  lp_sleep_task+0x9  lp_sleep [OPTIMIZED]
  *     ffffffff8bff5980  k  cmdline_proc_show+0x0    [DISABLED][FTRACE]
+ *
+ * With indirect branch tracking a function begins with endbr64, and a probe that was asked for at its start is listed
+ * behind that, at +0x4.
  */
 import type { System } from "./system.ts";
 import { readText } from "./text.ts";
@@ -36,14 +39,16 @@ export function parseProbes(list: string, events: string): readonly Probe[] {
     if (name === undefined || flags?.includes("[DISABLED]") === true || flags?.includes("[GONE]") === true) {
       return [];
     }
-    const event = eventAt(eventLines, name, Number(offset));
+    const byFtrace = flags?.includes("[FTRACE]") === true;
+    const event =
+      eventAt(eventLines, name, Number(offset)) ?? (byFtrace ? eventAt(eventLines, name, 0) : null);
     const what = `${kind === "r" ? "return probe" : "kprobe"}${event === null ? "" : ` event ${event}`}`;
     return [
       {
         object: module === "" || module === undefined ? "vmlinux" : module,
         name,
         user: `${what} at ${name}+${offset}`,
-        byFtrace: flags?.includes("[FTRACE]") === true,
+        byFtrace,
       },
     ];
   });

@@ -32,10 +32,11 @@ export async function makeModules(kernel: KernelTree, names?: readonly string[])
 /** As {@link bootWithModules}, with manifests beside these modules: what each replaces, as `OBJECT:NAME`. */
 export async function bootWithManifests(
   replaced: Readonly<Record<string, readonly string[]>>,
-  options: Partial<GuestOptions> = {},
+  options: ModulesInGuest = {},
+  more: readonly GuestFile[] = [],
 ): Promise<Guest> {
-  const kernel = await testKernel();
-  return bootWithModules([], options, async (folder) => {
+  const kernel = await testKernel(options.suite);
+  return bootWithModules(more, options, async (folder) => {
     const files: GuestFile[] = [];
     for (const [name, functions] of Object.entries(replaced)) {
       const manifest = manifestOf(kernel, name, await readFile(path.join(folder, `${name}.ko`)), functions);

@@ -1,0 +1,4 @@
+import { describeVerify } from "./verify.ts";
+
+describeVerify("trixie");
+describeVerify("sid");

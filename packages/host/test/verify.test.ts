@@ -1,0 +1,3 @@
+import { describeVerify } from "./verify.ts";
+
+describeVerify("bookworm");
