@@ -5,10 +5,9 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KernelTree } from "@kgraft/kernel";
-import type { CommandResult } from "@kgraft/lab";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeMetapackage, makePackage, type PackageFile, type PublishRequest } from "../src/mod.ts";
-import { type AptMachine, makeMirror, served, startAptMachine } from "./apt-machine.ts";
+import { type DebianMachine, makeMirror, served, startDebianMachine } from "./debian-machine.ts";
 import {
   cmdlinePatch,
   dateSeconds,
@@ -26,14 +25,14 @@ const sysfs = "/sys/kernel/livepatch";
 let place: Scratch;
 let key: string;
 let kernels: { readonly old: KernelTree; readonly new: KernelTree };
-let machine: AptMachine;
+let machine: DebianMachine;
 
 beforeAll(async () => {
   place = await scratch();
   key = await newKey(join(place.path, "key.asc"));
   kernels = { old: await testKernel("6.1.0-54-cloud-amd64"), new: await testKernel() };
   await publish([...(await initialPackages(kernels.old)), ...(await hostTool())]);
-  machine = await startAptMachine(kernels.old, join(place.path, "served"));
+  machine = await startDebianMachine(kernels.old, join(place.path, "served"));
 });
 afterAll(async () => {
   await machine?.[Symbol.asyncDispose]();
@@ -88,65 +87,35 @@ async function publishPatch(counter: number, text: string): Promise<void> {
   await publish((await makePackage({ ...request(), module }, { signal })).files);
 }
 
-/** What /proc/cmdline reads as, each change of it a line, until the probe is stopped. */
-const probe = `last=
-  while :; do
-    now=$(cat /proc/cmdline)
-    case $now in *console=*) now=original ;; esac
-    [ "$now" = "$last" ] || echo "$now"
-    last=$now
-  done`;
-
-/** What the probe hears from now on until the work is done, and a moment longer. */
-async function heardWhile(work: () => Promise<void>): Promise<readonly string[]> {
-  const job = machine.guest.start(probe);
-  await machine.run("sleep 1");
-  await work();
-  await machine.run("sleep 2");
-  return (await job.stop()).stdout.trim().split("\n");
-}
-
-/** The command's output; it has to end well. */
-async function ok(command: string): Promise<string> {
-  const { status, stdout, stderr }: CommandResult = await machine.run(command);
-  expect({ command, status, said: status === 0 ? "" : stdout + stderr }).toEqual({
-    command,
-    status: 0,
-    said: "",
-  });
-  return stdout + stderr;
-}
-
 async function upgrade(...options: readonly string[]): Promise<string> {
-  return ok(`apt update && apt upgrade --yes ${options.join(" ")}`);
+  return machine.ok(`apt update && apt upgrade --yes ${options.join(" ")}`);
 }
 
 async function pin(lines: readonly string[]): Promise<void> {
   await writeFile(join(place.path, "served/preferences"), `${lines.join("\n")}\n`);
-  await ok("cp /share/preferences /etc/apt/preferences.d/kgraft");
+  await machine.ok("cp /share/preferences /etc/apt/preferences.d/kgraft");
 }
 
 test("apt install of the metapackage: tool and initial live patch, which is in force", async () => {
-  await ok("cp /share/patches/dists/stable/kgraft.sources /etc/apt/sources.list.d/");
-  await ok("apt update && apt install --yes kgraft-patch-cloud-amd64");
-  expect(await ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
+  await machine.ok("cp /share/patches/dists/stable/kgraft.sources /etc/apt/sources.list.d/");
+  await machine.ok("apt update && apt install --yes kgraft-patch-cloud-amd64");
+  expect(await machine.ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
 });
 
 test("apt upgrade, twice: each next one takes the place, and no moment is unpatched", async () => {
-  const heard = await heardWhile(async () => {
+  const heard = await machine.heardWhile(async () => {
     await publishPatch(2, "second");
     expect(await upgrade()).toContain(`Unpacking ${patchName} (2-1) over (1-1)`);
     await publishPatch(3, "third");
     expect(await upgrade()).toContain(`Unpacking ${patchName} (3-1) over (2-1)`);
   });
-  // Each new process has the state of the shell that starts it, which moves once.
   expect(heard).toEqual(["original", "second", "third"]);
-  expect(await ok(`kgr status; ls ${sysfs}`)).toBe("ready\nkgraft_patch_3_1\n");
+  expect(await machine.ok(`kgr status; ls ${sysfs}`)).toBe("ready\nkgraft_patch_3_1\n");
 });
 
 test("apt install of the version before: the same the other way", async () => {
-  const heard = await heardWhile(async () => {
-    await ok(`apt install --yes --allow-downgrades ${patchName}=2-1`);
+  const heard = await machine.heardWhile(async () => {
+    await machine.ok(`apt install --yes --allow-downgrades ${patchName}=2-1`);
   });
   expect(heard).toEqual(["third", "second"]);
 });
@@ -155,54 +124,54 @@ test("a pin keeps a machine on a version, and brings it back there; without it t
   const pinned = [`Package: ${patchName}`, "Pin: version 2-1", "Pin-Priority: 1001"];
   await pin(pinned);
   await upgrade();
-  expect(await ok("cat /proc/cmdline")).toBe("second\n");
-  await ok("rm /etc/apt/preferences.d/kgraft");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("second\n");
+  await machine.ok("rm /etc/apt/preferences.d/kgraft");
   await upgrade();
-  expect(await ok("cat /proc/cmdline")).toBe("third\n");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
   await pin(pinned);
-  const heard = await heardWhile(async () => {
+  const heard = await machine.heardWhile(async () => {
     await upgrade("--allow-downgrades");
   });
   expect(heard).toEqual(["third", "second"]);
-  await ok("rm /etc/apt/preferences.d/kgraft");
+  await machine.ok("rm /etc/apt/preferences.d/kgraft");
   await upgrade();
-  expect(await ok("cat /proc/cmdline")).toBe("third\n");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
 });
 
 test("a retracted one stays where it is, until what kgraft publish prints is done there", async () => {
   const advisory = "KGRAFT-6.1.0-54-cloud-amd64-3";
   await publish([], { retract: { advisory, reason: "it deadlocks" } });
   await upgrade();
-  expect(await ok("cat /proc/cmdline")).toBe("third\n");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
   await pin([`Package: ${patchName}`, "Pin: version 3-1", "Pin-Priority: -1"]);
-  const heard = await heardWhile(async () => {
-    await ok(`apt install --yes --allow-downgrades ${patchName}=2-1`);
+  const heard = await machine.heardWhile(async () => {
+    await machine.ok(`apt install --yes --allow-downgrades ${patchName}=2-1`);
   });
   expect(heard).toEqual(["third", "second"]);
 });
 
 test("apt remove: in force until the next boot, which has none", async () => {
-  expect(await ok(`apt remove --yes ${patchName}`)).toContain(
+  expect(await machine.ok(`apt remove --yes ${patchName}`)).toContain(
     "kgraft_patch_2_1 stays in force until the next boot",
   );
-  expect(await ok("cat /proc/cmdline")).toBe("second\n");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("second\n");
   await machine.restart(kernels.old);
-  expect(await ok(`ls ${sysfs}; kgr status; cat /proc/cmdline`)).toMatch(/^ready\n.*console=/);
+  expect(await machine.ok(`ls ${sysfs}; kgr status; cat /proc/cmdline`)).toMatch(/^ready\n.*console=/);
 });
 
 test("a new kernel: apt upgrade brings it with its initial live patch, which its first boot puts into force", async () => {
-  await ok("apt install --yes kgraft-patch-cloud-amd64");
-  expect(await ok("cat /proc/cmdline")).toBe("second\n");
+  await machine.ok("apt install --yes kgraft-patch-cloud-amd64");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("second\n");
   await makeMirror(join(place.path, "served/debian"), next.image, kernels.new.packageVersion);
-  await ok(`echo "deb [trusted=yes] ${served}/debian ./" >/etc/apt/sources.list`);
+  await machine.ok(`echo "deb [trusted=yes] ${served}/debian ./" >/etc/apt/sources.list`);
   await publish(await initialPackages(kernels.new));
   const said = await upgrade();
   for (const name of [next.image, next.patch]) expect(said).toContain(`Setting up ${name} (`);
   // The kernel that runs keeps its own.
-  expect(await ok("cat /proc/cmdline; kgr patches")).toBe("second\nkgraft_patch_2_1\n");
+  expect(await machine.ok("cat /proc/cmdline; kgr patches")).toBe("second\nkgraft_patch_2_1\n");
   await machine.restart(kernels.new);
-  expect(await ok("uname -r; kgr status; kgr patches")).toBe(
+  expect(await machine.ok("uname -r; kgr status; kgr patches")).toBe(
     `${kernels.new.release}\nready\nkgraft_patch_1_1\n`,
   );
-  expect((await ok("kgr -v patches")).split("\n")).toContain(`    RPM: ${next.patch}-1-1.amd64`);
+  expect((await machine.ok("kgr -v patches")).split("\n")).toContain(`    RPM: ${next.patch}-1-1.amd64`);
 }, 1_800_000); // dpkg takes minutes for a kernel in an emulated machine

@@ -3,7 +3,7 @@
  * with them; and program temporary fixes, which come and go on request alone. The packages are ours as they are made;
  * stand-ins without contents are the kernels, and what of a system their scriptlets need.
  */
-import { copyFile, mkdir, readdir, writeFile } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KernelTree } from "@kgraft/kernel";
 import { execa } from "execa";
@@ -21,6 +21,7 @@ import {
 import { type Client, zypperClient } from "./clients.ts";
 import { newKey, publishWith, scratch, type Scratch } from "./scratch.ts";
 import { serve, type Served } from "./serve.ts";
+import { makeStandIns, standInsSetup } from "./stand-ins.ts";
 
 const patch = "kgraft-patch-6_1_0-55-cloud-amd64";
 const formats = ["rpm"] as const;
@@ -42,12 +43,9 @@ beforeAll(async () => {
   served = await serve(place.repository);
   root = at("root");
   zypper = await zypperClient(root, served.url);
-  await makeStandIns(at("standins"));
+  await makeStandIns(at("standins"), { kernels: ["54", "55"], shell: true });
   await mkdir(join(root, "etc/zypp/repos.d"), { recursive: true });
-  await writeFile(
-    join(root, "etc/zypp/repos.d/standins.repo"),
-    `[standins]\nname=standins\nbaseurl=dir:${at("standins")}\nenabled=1\ngpgcheck=0\n`,
-  );
+  await writeFile(join(root, "etc/zypp/repos.d/standins.repo"), standInsSetup(at("standins")));
   await writeFile(join(root, "etc/zypp/zypp.conf"), "[main]\nmultiversion = provides:multiversion(kernel)\n");
   await ok("--gpg-auto-import-keys", "refresh");
   await ok("install", "standin-system");
@@ -85,60 +83,6 @@ async function publish(files: readonly PackageFile[]): Promise<void> {
     place.repository,
     files.map(({ path }) => path),
   );
-}
-
-/** A shell for scriptlets, and two kernels that are nothing but their names. */
-async function makeStandIns(folder: string): Promise<void> {
-  const spec = at("standins.spec");
-  await mkdir(folder, { recursive: true });
-  const build = async (lines: readonly string[]): Promise<void> => {
-    await writeFile(spec, [...lines, ""].join("\n"));
-    const defines = [`_topdir ${at("rpmbuild")}`, `_rpmdir ${folder}`, "__os_install_post %{nil}"];
-    await execa("rpmbuild", [
-      "-bb",
-      "--quiet",
-      "--target",
-      "x86_64",
-      ...defines.flatMap((one) => ["--define", one]),
-      spec,
-    ]);
-  };
-  const head = (name: string, version: string, release: string): string[] => [
-    `Name: ${name}`,
-    `Version: ${version}`,
-    `Release: ${release}`,
-    "Summary: stand-in",
-    "License: GPL-2.0-only",
-    "AutoReqProv: no",
-  ];
-  const links = ["sh", "cat", "stat", "readlink", "uname", "grep"].map(
-    (name) => `ln -s busybox %{buildroot}/bin/${name}`,
-  );
-  await build([
-    ...head("standin-system", "1", "1"),
-    "Provides: /bin/sh",
-    "Provides: kmod",
-    "%description",
-    "x",
-    "%install",
-    "mkdir -p %{buildroot}/bin",
-    "cp /bin/busybox %{buildroot}/bin/busybox",
-    ...links,
-    "%files",
-    "/bin/*",
-  ]);
-  for (const release of ["54", "55"]) {
-    await build([
-      ...head("kernel-cloud-amd64", "6.1.0", release),
-      "Provides: multiversion(kernel)",
-      "%description",
-      "x",
-      "%files",
-    ]);
-  }
-  for (const name of await readdir(join(folder, "x86_64")))
-    await copyFile(join(folder, "x86_64", name), join(folder, name));
-  await execa("createrepo_c", ["--quiet", folder]);
 }
 
 async function ok(...words: readonly string[]): Promise<string> {

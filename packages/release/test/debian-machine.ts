@@ -1,4 +1,4 @@
-/** A whole Debian on a disk that takes packages by its own apt: over HTTP, on its own loopback, from the host's folder. */
+/** A whole Debian on a disk that takes packages over HTTP, on its own loopback, from a folder of the host. */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { KernelTree } from "@kgraft/kernel";
@@ -11,17 +11,38 @@ import { signal } from "./built.ts";
 /** Where the machine finds the folder. */
 export const served = "http://127.0.0.1";
 
-export interface AptMachine extends AsyncDisposable {
-  readonly guest: Guest;
+export interface DebianMachine extends AsyncDisposable {
   /** @throws as Guest.run does */
   run(command: string): Promise<CommandResult>;
+  /** Both outputs of a command. @throws where it does not end with 0 */
+  ok(command: string): Promise<string>;
+  /**
+   * What /proc/cmdline reads as, each change of it, until the work is done and a moment longer. It is read without a
+   * pause, and `original` stands for what the kernel itself has there.
+   */
+  heardWhile(work: () => Promise<void>): Promise<readonly string[]>;
   /** Down, and up again with this kernel; live patches are loaded as kgr-boot.service does it. */
   restart(kernel: KernelTree): Promise<void>;
 }
 
-/** @param folder what the machine's own web server serves as `served` */
-export async function startAptMachine(kernel: KernelTree, folder: string): Promise<AptMachine> {
-  const packages = [`linux-image-${kernel.release}`, "kmod"];
+const probe = `last=
+  while :; do
+    now=$(cat /proc/cmdline)
+    case $now in *console=*) now=original ;; esac
+    [ "$now" = "$last" ] || echo "$now"
+    last=$now
+  done`;
+
+/**
+ * @param folder what the machine's own web server serves as `served`
+ * @param more packages besides the kernel's
+ */
+export async function startDebianMachine(
+  kernel: KernelTree,
+  folder: string,
+  more: readonly string[] = [],
+): Promise<DebianMachine> {
+  const packages = [`linux-image-${kernel.release}`, "kmod", ...more];
   const disk = await openRootDisk(await makeDebianRoot({ packages, signal }));
   const boot = async (of: KernelTree): Promise<Guest> => {
     const guest = await bootGuest({
@@ -49,12 +70,23 @@ export async function startAptMachine(kernel: KernelTree, folder: string): Promi
   await guest.run(
     `rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; echo 'APT::Install-Recommends "false";' >/etc/apt/apt.conf.d/90lean`,
   );
+  const run = (command: string): Promise<CommandResult> =>
+    guest.run(`export DEBIAN_FRONTEND=noninteractive; ${command}`, { timeoutMs: 1_000_000 });
   return {
-    get guest() {
-      return guest;
+    run,
+    async ok(command) {
+      const { status, stdout, stderr } = await run(command);
+      if (status === 0) return stdout + stderr;
+      throw new Error(`cannot run ${command} in the guest: status ${status}\n${stdout}${stderr}`);
     },
-    run: (command) =>
-      guest.run(`export DEBIAN_FRONTEND=noninteractive; ${command}`, { timeoutMs: 1_000_000 }),
+    async heardWhile(work) {
+      const job = guest.start(probe);
+      await run("sleep 1");
+      await work();
+      await run("sleep 2");
+      // Each new process has the state of the shell that starts it, which moves once.
+      return (await job.stop()).stdout.trim().split("\n");
+    },
     async restart(next) {
       await guest.run("sync");
       await guest.shutdown();
