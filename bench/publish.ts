@@ -1,6 +1,8 @@
 /**
  * What it costs to publish one patch (a .deb and an .rpm) into a repository of so many, beside what the usual tools take
  * that look at all of it again: `createrepo_c --update` with its caching, and `apt-ftparchive packages` with `xz`.
+ * Then, in a guest, what a machine takes from `apt upgrade` to `ready`; a guest is emulated, its times mean something
+ * only beside each other. With COUNT only repositories of so many are measured, and the guest for 0.
  *
  *     scripts/bench.sh publish [COUNT...]
  *
@@ -11,10 +13,11 @@ import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSyn
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { directoryStore, makeKey, openSigner, publish } from "@kgraft/release";
+import { applyTable, applyTimes } from "./publish/apply.ts";
 
 const { signal } = new AbortController();
 const given = process.argv.slice(2).map(Number);
-const counts = given.length > 0 ? given : [10, 500, 5000];
+const counts = given.length > 0 ? given : [10, 500, 5000, 0];
 const root = mkdtempSync(path.join(tmpdir(), "kgraft-publish-bench-"));
 
 interface Row {
@@ -29,8 +32,8 @@ try {
   await makeKey({ userId: "Bench <bench@example.org>", path: key, passphrase: "bench", signal });
   await using signer = await openSigner({ keys: [key], passphrase: "bench", signal });
   const rows: Row[] = [];
-  for (const patches of counts) rows.push(await measure(patches));
-  print(rows);
+  for (const patches of counts.filter((one) => one > 0)) rows.push(await measure(patches));
+  if (rows.length > 0) print(rows);
 
   async function measure(patches: number): Promise<Row> {
     const folder = path.join(root, String(patches));
@@ -57,6 +60,7 @@ try {
 } finally {
   rmSync(root, { recursive: true });
 }
+if (counts.includes(0)) console.log(`\n${applyTable(await applyTimes())}`);
 
 async function timed(work: () => unknown): Promise<number> {
   const start = performance.now();
