@@ -1,5 +1,5 @@
-/** What happens at the next boot, for `kgr status`. */
-import type { InsertionReport, StatusReport } from "@kgraft/contract";
+/** What happens at the next boot, for `kgr status` and `kgr metrics`. */
+import type { InsertionReport, MetricFamily, StatusReport } from "@kgraft/contract";
 import { type HeldPatch, planBoot } from "./boot-plan.ts";
 import { type Insertion, insertionTime, readGuard } from "./guard.ts";
 import { kernelRelease } from "./kernel-identity.ts";
@@ -47,5 +47,24 @@ export function bootLines(system: System, { plan, patch, held, armed }: BootStat
         `lift that with: kgr load ${folder}/${name}.ko`,
     ),
     ...(armed === null ? [] : [`    crash guard: armed for ${armed.patch} since ${armed.at}`]),
+  ];
+}
+
+/** The same for monitoring: a patch that is held back stays so until someone looks, and nothing else tells. */
+export function bootMetrics({ plan, patch, held }: BootState): readonly MetricFamily[] {
+  const loaded = patch === null ? [] : [{ labels: { patch }, value: 0 }];
+  return [
+    {
+      name: "kgr_boot_enabled",
+      help: "Whether live patches are loaded at boot: neither kgr=off nor LIVEPATCH_KERNEL=never.",
+      type: "gauge",
+      samples: [{ labels: {}, value: plan === "off" || plan === "never" ? 0 : 1 }],
+    },
+    {
+      name: "kgr_boot_patch_held",
+      help: "Whether the crash guard keeps an installed live patch from being loaded at boot.",
+      type: "gauge",
+      samples: [...held.map((one) => ({ labels: { patch: one.patch }, value: 1 })), ...loaded],
+    },
   ];
 }

@@ -129,6 +129,7 @@ describe("LIVEPATCH_KERNEL", () => {
         /^ready\n {4}at boot: \(nothing: see below\)\n {4}not at boot: lp_v1, the machine went down/,
       ) as string,
     });
+    expect(await expectOk(guest, "kgr metrics")).toContain('\nkgr_boot_patch_held{patch="lp_v1"} 1\n');
   });
 
   test("always: loaded even then", async () => {

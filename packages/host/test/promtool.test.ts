@@ -6,6 +6,7 @@ import { promisify } from "node:util";
 import { cacheDirectory } from "@kgraft/kernel";
 import { beforeAll, expect, test } from "vitest";
 import { idleMachine, livePatchFiles, makeMachine, manifestText, threadFiles } from "./machine.ts";
+import { pairFiles, sha256Of, store } from "./store.ts";
 
 const run = promisify(execFile);
 let promtool = "";
@@ -41,9 +42,9 @@ async function complaints(text: string): Promise<string> {
   return checked.stdout;
 }
 
-test.each([
-  ["idle", idleMachine],
-  ["without live patching", { "/proc/sys/kernel/osrelease": "6.1.0\n" }],
+test.each<[string, Readonly<Record<string, string | Uint8Array>>, RegExp]>([
+  ["idle", idleMachine, /^kgr_boot_enabled 1$/m],
+  ["without live patching", { "/proc/sys/kernel/osrelease": "6.1.0\n" }, /^kgr_livepatch_supported 0$/m],
   [
     "with a patch in force",
     {
@@ -58,6 +59,7 @@ test.each([
         effective: { release: "6.1.0-58-cloud-amd64", packageVersion: "6.1.201-1" },
       }),
     },
+    /^kgr_fixes_in_force 2$/m,
   ],
   [
     "in transition",
@@ -67,10 +69,28 @@ test.each([
       ...livePatchFiles("b", 0, 0),
       ...threadFiles(3, 3, "0"),
     },
+    /^kgr_blocking_tasks 1$/m,
   ],
-])("kgr metrics of a machine that is %s", async (_, files) => {
+  [
+    "with a patch that the crash guard holds",
+    {
+      ...idleMachine,
+      ...pairFiles(store, "kgraft_2"),
+      ...pairFiles(store, "kgraft_1"),
+      "/proc/sys/kernel/random/boot_id": "boot-2\n",
+      "/var/lib/kgr/inserting.json": JSON.stringify({
+        name: "kgraft_2",
+        sha256: sha256Of("kgraft_2"),
+        bootId: "boot-1",
+        atMs: 0,
+      }),
+    },
+    /^kgr_boot_patch_held\{patch="kgraft_2"\} 1\nkgr_boot_patch_held\{patch="kgraft_1"\} 0$/m,
+  ],
+])("kgr metrics of a machine that is %s", async (_, files, wanted) => {
   const { status, out } = await makeMachine(files).kgr("metrics");
   expect(status).toBe(0);
+  expect(out).toMatch(wanted);
   expect(await complaints(out)).toBe("status 0\n");
 });
 

@@ -120,6 +120,18 @@ describe("the crash guard", () => {
     expect(await host.kgr("boot")).toMatchObject({ status: 6 });
   });
 
+  test("is told to monitoring, until that is lifted", async () => {
+    const host = await crashed();
+    await host.kgr("boot");
+    expect((await host.kgr("metrics")).out).toContain('\nkgr_boot_patch_held{patch="kgraft_1"} 1\n');
+    await host.kgr("load", `${store}/kgraft_1.ko`);
+    expect((await host.kgr("metrics")).out).toContain('\nkgr_boot_patch_held{patch="kgraft_1"} 0\n');
+    host.put({ "/proc/cmdline": "kgr=off\n" });
+    const { out } = await host.kgr("metrics");
+    expect(out).toContain("\nkgr_boot_enabled 0\n");
+    expect(out).not.toContain("\nkgr_boot_patch_held{");
+  });
+
   test("is told before kgr boot has run", async () => {
     const { out } = await (await crashed()).kgr("status", "--json");
     expect(JSON.parse(out)).toMatchObject({

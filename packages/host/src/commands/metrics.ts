@@ -5,6 +5,7 @@
  */
 import packageJson from "../../package.json" with { type: "json" };
 import type { Manifest, MetricFamily, MetricsReport } from "@kgraft/contract";
+import { bootMetrics, readBootState } from "../boot-state.ts";
 import { type Command, type Context, printJson } from "../command.ts";
 import { writeDocument } from "../document.ts";
 import { NoLivePatchingError } from "../errors.ts";
@@ -28,7 +29,7 @@ export const metricsCommand: Command = {
   details: n`With -o FILE.prom the file is replaced as a whole, as the collector wants it.\nOnly root sees how many tasks block a transition.`,
   async run(context: Context): Promise<number> {
     const { system, invocation } = context;
-    const metrics = await readMetrics(system);
+    const metrics = await readMetrics(context);
     if (invocation.json && !invocation.options.has("output")) {
       printJson(system, { metrics } satisfies MetricsReport);
     } else {
@@ -38,7 +39,7 @@ export const metricsCommand: Command = {
   },
 };
 
-async function readMetrics(system: System): Promise<readonly MetricFamily[]> {
+async function readMetrics({ system, policy }: Context): Promise<readonly MetricFamily[]> {
   const supported = isSupported(system);
   const manifests = supported ? await manifestsInForce(system) : [];
   const { running, effective } = effectiveKernel(kernelRelease(system), manifests);
@@ -55,7 +56,12 @@ async function readMetrics(system: System): Promise<readonly MetricFamily[]> {
     ]),
     ...coverageMetrics(system),
     ...(supported
-      ? [...transitionMetrics(system), ...patchMetrics(system), ...fixMetrics(system, manifests)]
+      ? [
+          ...transitionMetrics(system),
+          ...patchMetrics(system),
+          ...fixMetrics(system, manifests),
+          ...bootMetrics(await readBootState(system, policy)),
+        ]
       : []),
   ];
 }
