@@ -25,7 +25,8 @@ export interface DebianMachine extends AsyncDisposable {
   restart(kernel: KernelTree): Promise<void>;
 }
 
-const probe = `last=
+/** What /proc/cmdline reads as, each change of it a line, until it is stopped. */
+export const probe = `last=
   while :; do
     now=$(cat /proc/cmdline)
     case $now in *console=*) now=original ;; esac

@@ -24,6 +24,7 @@ import {
   signal,
   testKernel,
 } from "./built.ts";
+import { probe } from "./debian-machine.ts";
 
 const release = "6.1.0-55-cloud-amd64";
 const patchName = `kgraft-patch-${release}`;
@@ -86,15 +87,6 @@ function deb(version: string): string {
 function rpm(version: string): string {
   return `/share/kgraft-patch-6_1_0-55-cloud-amd64-${version}.x86_64.rpm`;
 }
-
-/** What /proc/cmdline reads as, each change of it a line, until the probe is stopped. */
-const probe = `last=
-  while :; do
-    now=$(cat /proc/cmdline)
-    case $now in *console=*) now=original ;; esac
-    [ "$now" = "$last" ] || echo "$now"
-    last=$now
-  done`;
 
 /** What the probe's function says now. */
 async function spoken(): Promise<string> {
