@@ -8,19 +8,20 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   contract: [],
   delta: ["elf"],
   kernel: ["elf"],
-  build: ["elf", "delta", "kernel", "contract"],
+  build: ["elf", "delta", "kernel", "kernel/files", "contract"],
   plan: ["elf", "kernel", "build", "contract"],
   lab: ["kernel", "contract"],
   host: ["contract"],
   release: ["contract"],
   // host/build is what makes the binary kgr: a door of its own, because the room itself runs on QuickJS.
-  // build/engine is the difference engine alone, for who does not want to load the rest.
+  // build/engine is the difference engine alone, kernel/files what it needs of that room: for who would not load the rest.
   cli: [
     "elf",
     "delta",
     "kernel",
     "build",
     "build/engine",
+    "kernel/files",
     "plan",
     "lab",
     "release",

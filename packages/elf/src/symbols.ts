@@ -4,9 +4,10 @@
  * Source: System V ABI, chapter 4, "Symbol Table"; SHN_XINDEX entries take their section from the parallel table
  * of type SHT_SYMTAB_SHNDX.
  */
-import { SHN_XINDEX, SHT_SYMTAB, SHT_SYMTAB_SHNDX } from "./constants.ts";
+import { SHN_LORESERVE, SHN_XINDEX, SHT_SYMTAB, SHT_SYMTAB_SHNDX } from "./constants.ts";
 import { type ElfFile, fail, readNames, sectionData, type SectionHeader } from "./file.ts";
 import type { StringTable } from "./strings.ts";
+import { wordsOf } from "./words.ts";
 
 declare const symbolIndexBrand: unique symbol;
 /** Index into a file's symbol table. */
@@ -41,6 +42,7 @@ export interface SymbolTable {
 }
 
 export const SYMBOL_SIZE_BYTES = 24;
+const WORDS = SYMBOL_SIZE_BYTES / 4;
 /** A kernel image has over a hundred thousand. */
 const MAX_SYMBOLS = 4_000_000;
 
@@ -105,15 +107,14 @@ class EncodedSymbols implements SymbolTable {
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#names = names;
     this.#extended = extended;
-    this.#first = new Int32Array(2 ** Math.ceil(Math.log2(this.length + 1)));
-    this.#next = new Int32Array(this.length);
-    // From the end, so that each hash's symbols are met in order.
-    for (let index = this.length - 1; index >= 0; index--) {
-      this.#check(file, index);
-      const slot = hashOf(names.bytes, this.#nameOffset(index)) & (this.#first.length - 1);
-      this.#next[index] = this.#first[slot]!; // a slot is below the length
-      this.#first[slot] = index + 1;
-    }
+    const { first, next, doubtful } = chained(
+      wordsOf(bytes),
+      names.bytes,
+      Math.min(file.sections.length, SHN_LORESERVE),
+    );
+    this.#first = first;
+    this.#next = next;
+    for (const index of doubtful) this.#check(file, index);
   }
 
   at(index: number): ElfSymbol {
@@ -136,7 +137,7 @@ class EncodedSymbols implements SymbolTable {
   named(name: string): ElfSymbol[] {
     const wanted = utf8.encode(`${name}\0`);
     const found: ElfSymbol[] = [];
-    let next = this.#first[hashOf(wanted, 0) & (this.#first.length - 1)]!; // a slot is below the length
+    let next = this.#first[hashOf(wanted) & (this.#first.length - 1)]!; // a slot is below the length
     for (; next !== 0; next = this.#next[next - 1]!)
       if (startsWith(this.#names.bytes, this.#nameOffset(next - 1), wanted)) found.push(this.at(next - 1));
     return found;
@@ -190,18 +191,57 @@ const utf8 = new TextEncoder();
 
 /** Whether a section index is one of the reserved values and names no section. */
 function isReserved(raw: number): boolean {
-  return raw >= 0xff00 && raw !== SHN_XINDEX;
+  return raw >= SHN_LORESERVE && raw !== SHN_XINDEX;
 }
 
+const FNV_BASIS = 0x811c9dc5 | 0;
+const FNV_PRIME = 0x01000193;
 /** So many bytes of a name tell most names apart; and a lying table cannot make each of its symbols take long. */
 const HASHED_BYTES = 64;
 
-/** FNV-1a of a name, from `start` to the zero byte. */
-function hashOf(bytes: Uint8Array, start: number): number {
-  let hash = 0x811c9dc5;
-  for (let at = start; at < start + HASHED_BYTES && bytes[at] !== 0; at++)
-    hash = Math.imul(hash ^ bytes[at]!, 0x01000193); // the names end within the table
+/** FNV-1a of a name, to its zero byte. */
+function hashOf(name: Uint8Array): number {
+  let hash = FNV_BASIS;
+  for (let at = 0; at < HASHED_BYTES && name[at] !== 0; at++) hash = Math.imul(hash ^ name[at]!, FNV_PRIME); // it ends
   return hash;
+}
+
+interface Chains {
+  readonly first: Int32Array;
+  readonly next: Int32Array;
+  /** Symbols that are not sound at first sight, in order: reserved sections, long names, and what is malformed. */
+  readonly doubtful: readonly number[];
+}
+
+/**
+ * Symbols by the hashes of their names. One loop without calls: it goes over megabytes, once in most processes, and is
+ * half of the time there is for them. An entry's name is its first word, its section the upper half of the second, its
+ * size the last two.
+ */
+function chained(words: Uint32Array, names: Uint8Array, plainSections: number): Chains {
+  const length = words.length / WORDS;
+  const first = new Int32Array(2 ** Math.ceil(Math.log2(length + 1)));
+  const next = new Int32Array(length);
+  const doubtful: number[] = [];
+  const mask = first.length - 1;
+  // From the end, so that each hash's symbols are met in order.
+  for (let index = length - 1; index >= 0; index--) {
+    const word = index * WORDS;
+    let at = words[word]!; // the entry is within the table, as are the other two
+    const stop = Math.min(at + HASHED_BYTES, names.length);
+    let hash = FNV_BASIS;
+    for (; at < stop; at++) {
+      const byte = names[at]!; // at < length
+      if (byte === 0) break;
+      hash = Math.imul(hash ^ byte, FNV_PRIME);
+    }
+    if (at >= stop || words[word + 1]! >>> 16 >= plainSections || words[word + 5]! >= 2 ** 21)
+      doubtful.push(index);
+    const slot = hash & mask;
+    next[index] = first[slot]!; // a slot is below the length
+    first[slot] = index + 1;
+  }
+  return { first, next, doubtful: doubtful.toReversed() };
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {

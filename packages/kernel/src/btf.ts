@@ -41,6 +41,12 @@ const KIND_TYPEDEF = 8;
 const KIND_ENUM64 = 19;
 /** typedef, volatile, const, restrict, type tag: another type under a name or a qualifier */
 const ALIASES: ReadonlySet<number> = new Set([KIND_TYPEDEF, 9, 10, 11, 18]);
+/**
+ * By kind, what follows a type's common 12 bytes: once (int, array, variable, declaration tag), and for each member,
+ * enumerator, parameter or variable of a section.
+ */
+const fixedBytes = [undefined, 4, 0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 4, 0, 0, 4, 0, 0];
+const entryBytes = [0, 0, 0, 0, 12, 12, 8, 0, 0, 0, 0, 0, 0, 8, 0, 12, 0, 0, 0, 12];
 /** No structure nests deeper; a chain of types that does is a loop. */
 const MAX_DEPTH = 64;
 
@@ -128,6 +134,11 @@ class Types {
     return this.#offsets.length - 1;
   }
 
+  #kindOf(id: number): number {
+    const at = this.#offsets[id] ?? 0;
+    return at === 0 ? 0 : (this.#view.getUint32(at + 4, true) >> 24) & 0x1f;
+  }
+
   type(id: number): Type {
     const at = this.#offsets[id];
     if (at === undefined || at === 0)
@@ -147,6 +158,8 @@ class Types {
   namedStructure(
     id: number,
   ): { readonly id: number; readonly key: string; readonly name: string } | undefined {
+    // A kernel has a hundred thousand types, most of them of other kinds.
+    if (!mayNameStructure(this.#kindOf(id))) return undefined;
     const { kind, name, sizeBytes: target } = this.type(id);
     if (name === "") return undefined;
     if (isStructure(kind)) return { id, key: name, name: spelled(kind, name) };
@@ -240,32 +253,19 @@ class Types {
   /** Bytes after the common 12 of the type at this offset. */
   #extraSize(at: number): number {
     const info = this.#view.getUint32(at + 4, true);
-    const [kind, count] = [(info >> 24) & 0x1f, info & 0xffff];
-    switch (kind) {
-      case 1: // int
-      case 14: // variable
-      case 17: // declaration tag
-        return 4;
-      case KIND_ARRAY:
-        return 12;
-      case KIND_STRUCT:
-      case KIND_UNION:
-      case 15: // data section
-      case KIND_ENUM64:
-        return count * 12;
-      case KIND_ENUM:
-      case 13: // function prototype
-        return count * 8;
-      default:
-        // pointer, forward declaration, function, float, and the aliases
-        if ([KIND_POINTER, KIND_FORWARD, 12, 16].includes(kind) || ALIASES.has(kind)) return 0;
-        throw unreadable(this.#file, `kind ${kind}`, "1 to 19");
-    }
+    const kind = (info >> 24) & 0x1f;
+    const fixed = fixedBytes[kind];
+    if (fixed === undefined) throw unreadable(this.#file, `kind ${kind}`, "1 to 19");
+    return fixed + entryBytes[kind]! * (info & 0xffff); // as long as the other
   }
 }
 
 function isStructure(kind: number): boolean {
   return kind === KIND_STRUCT || kind === KIND_UNION;
+}
+
+function mayNameStructure(kind: number): boolean {
+  return isStructure(kind) || kind === KIND_TYPEDEF;
 }
 
 /** In C's words. */

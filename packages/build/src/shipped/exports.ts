@@ -21,18 +21,29 @@ export interface ExportedSymbol {
  */
 export function parseSymvers(text: string, file = "Module.symvers"): Map<string, ExportedSymbol> {
   const symbols = new Map<string, ExportedSymbol>();
-  for (const [number, line] of text.split("\n").entries()) {
-    if (line === "") continue;
-    const [crc = "", name = "", path = "", kind, namespace = ""] = line.split("\t");
-    if (!/^0x[0-9a-f]{8}$/.test(crc) || name === "" || path === "" || kind === undefined) {
-      throw new ShippedKernelUnfit(
-        `cannot read exports of ${file}: line ${number + 1} is ${JSON.stringify(line.slice(0, 100))}, wanted CRC, symbol, object and kind, divided by tabs`,
-        "name the Module.symvers that the kernel's own build wrote",
-      );
-    }
-    symbols.set(name, { name, object: moduleNameOf(path), crc: Number(crc), namespace });
+  const objects = new Map<string, string>(); // names of a few thousand, each of many lines
+  for (let start = 0, number = 1; start < text.length; number++) {
+    line.lastIndex = start;
+    const fields = line.exec(text);
+    if (fields === null) throw unreadable(file, number, text.slice(start).split("\n", 1)[0]!); // split() has one at least
+    start = line.lastIndex;
+    const [, crc, name, path, namespace = ""] = fields as unknown as readonly [string, ...string[]];
+    if (name === undefined || path === undefined) continue; // an empty line
+    let object = objects.get(path);
+    if (object === undefined) objects.set(path, (object = moduleNameOf(path)));
+    symbols.set(name, { name, object, crc: Number(crc), namespace });
   }
   return symbols;
+}
+
+/** An empty line, or CRC, symbol, object, kind and what may follow; with the line's end. */
+const line = /(?:(0x[0-9a-f]{8})\t([^\t\n]+)\t([^\t\n]+)\t[^\t\n]*(?:\t([^\t\n]*)[^\n]*)?)?(?:\n|$)/y;
+
+function unreadable(file: string, number: number, found: string): ShippedKernelUnfit {
+  return new ShippedKernelUnfit(
+    `cannot read exports of ${file}: line ${number} is ${JSON.stringify(found.slice(0, 100))}, wanted CRC, symbol, object and kind, divided by tabs`,
+    "name the Module.symvers that the kernel's own build wrote",
+  );
 }
 
 /** `drivers/virtio/virtio-pci` or `.../virtio-pci.ko` -> `virtio_pci`. */

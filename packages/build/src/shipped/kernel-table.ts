@@ -15,7 +15,7 @@ import {
   type SymbolTable,
   symbolTable,
 } from "@kgraft/elf";
-import { readStructLayouts } from "@kgraft/kernel";
+import { readStructLayouts } from "@kgraft/kernel/files";
 
 export interface KernelTable {
   readonly symbols: SymbolTable;

@@ -8,7 +8,7 @@ import {
   tableOfImage,
   tableOfText,
 } from "@kgraft/build/engine";
-import { withElfFile, writeTogether } from "@kgraft/kernel";
+import { withElfFile, writeTogether } from "@kgraft/kernel/files";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { DeltaInputUnfit } from "../errors.ts";
