@@ -1,8 +1,9 @@
-import { copyFile, truncate, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { execa } from "execa";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeDeb, makeRpm } from "./make-package.ts";
-import { newKey, publishWith, scratch, type Scratch } from "./scratch.ts";
+import { newKey, publicKey, publishWith, scratch, type Scratch } from "./scratch.ts";
 
 // What is no whole package is refused before anything is written, with a typed error that says what was found.
 
@@ -53,4 +54,38 @@ test("publish() refuses other contents under a version that is there", async () 
     name: "PackageUnfit",
     message: expect.stringContaining("2-1 is there already, with other contents"),
   });
+});
+
+test("publish() takes an .rpm that is signed with its key, and refuses one that another key signed", async () => {
+  // Another channel's publisher signs what it publishes, in its own copy.
+  const signedBy = async (by: string, name: string): Promise<string> => {
+    const elsewhere = join(place.path, name);
+    await mkdir(elsewhere);
+    const { added } = await publishWith([by], elsewhere, [
+      await makeRpm(place.path, { counter: 3, salt: name }),
+    ]);
+    return join(elsewhere, added[0]!.path); // one was published
+  };
+  const foreign = await signedBy(await newKey(join(place.path, "foreign.asc")), "foreign");
+  await expect(publishWith([key], place.repository, [foreign])).rejects.toMatchObject({
+    name: "PackageUnfit",
+    message: expect.stringMatching(/foreign\/rpm\/.*: it is signed, but by none of the repository's keys/),
+  });
+  // rpm itself says the same of it, with that key alone.
+  const database = ["--dbpath", join(place.path, "rpm-keys")];
+  const armored = join(place.path, "public.asc");
+  await writeFile(armored, await publicKey(key));
+  await execa("rpmkeys", [...database, "--import", armored]);
+  const own = await signedBy(key, "own");
+  const judged = await Promise.all(
+    [foreign, own].map(
+      async (file) => (await execa("rpmkeys", [...database, "-K", file], { reject: false })).exitCode,
+    ),
+  );
+  expect(judged).toEqual([1, 0]);
+  // As its own key signed it, so it stays, and the hint leads there, too.
+  await publishWith([key], place.repository, [own]);
+  await execa("rpmsign", ["--delsign", foreign]);
+  const other = join(place.path, "again");
+  await publishWith([key], other, [foreign]);
 });

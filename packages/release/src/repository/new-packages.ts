@@ -11,7 +11,7 @@ import { PackageUnfit } from "./errors.ts";
 import type { LedgerPackage } from "./ledger.ts";
 import { type PackageFile, readPackage } from "./package-file.ts";
 import type { PublishOptions } from "./progress.ts";
-import { signRpms } from "./sign-rpm.ts";
+import { checkRpmSignatures, type SignedRpm, signRpms } from "./sign-rpm.ts";
 
 export interface NewPackage {
   readonly record: LedgerPackage;
@@ -31,6 +31,8 @@ export interface NewPackagesRequest {
   readonly signer: Signer;
   /** Fingerprint of the key that signs packages. */
   readonly packageKey: string;
+  /** All keys that rpm clients are offered, armored. */
+  readonly keys: readonly string[];
   /** Seconds since 1970. */
   readonly time: number;
 }
@@ -49,17 +51,20 @@ export async function newPackages(
   request: NewPackagesRequest,
   options: PublishOptions,
 ): Promise<NewPackages> {
-  const { paths, known, channel, directory, signer, packageKey, time } = request;
+  const { paths, known, channel, directory, signer, packageKey, keys, time } = request;
   const { signal } = options;
   const files = await readAll(paths, directory, options);
   const byPath = new Map(known.map((one) => [one.path, one]));
   const fresh = new Map<string, PackageFile>();
   const unchanged: string[] = [];
+  const signed: SignedRpm[] = [];
   for (const [at, one] of files.entries()) {
     const path = poolPath(channel, one);
     const there = byPath.get(path) ?? fresh.get(path);
-    if (there === undefined) fresh.set(path, one);
-    else if (there.sha256 === one.sha256 || ("source" in there && there.source === one.sha256))
+    if (there === undefined) {
+      fresh.set(path, one);
+      if (one.isSigned) signed.push({ path: paths[at] ?? path, copy: one.copy });
+    } else if (there.sha256 === one.sha256 || ("source" in there && there.source === one.sha256))
       unchanged.push(paths[at] ?? path);
     else {
       throw new PackageUnfit(
@@ -68,6 +73,7 @@ export async function newPackages(
       );
     }
   }
+  await checkRpmSignatures(signed, keys, signal);
   const unsigned = [...fresh.values()].filter(({ format, isSigned }) => format === "rpm" && !isSigned);
   await signRpms(
     unsigned.map(({ copy }) => copy),

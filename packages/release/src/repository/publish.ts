@@ -82,8 +82,9 @@ export async function publish(request: PublishRequest, options: PublishOptions):
     // 2. What is new: read, checked, signed, and put into words for the indexes.
     const known = state.ledger?.packages ?? [];
     const packageKey = signingKeys(keys)[0]?.fingerprint ?? "";
+    const offered = keys.map(({ armored }) => armored);
     const news = await newPackages(
-      { paths: request.packages, known, channel, directory, signer, packageKey, time },
+      { paths: request.packages, known, channel, directory, signer, packageKey, keys: offered, time },
       options,
     );
 
