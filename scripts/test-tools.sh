@@ -5,6 +5,8 @@ for program in chromium cpio dnf fakeroot faketime fish lintian mmdebstrap opens
 done
 # A library: only the system's own Python finds it.
 [ -d /usr/lib/python3/dist-packages/botocore ] || missing="$missing python3-botocore"
+# Of another name than its package.
+command -v musl-gcc >/dev/null 2>&1 || missing="$missing musl-tools"
 if [ -n "$missing" ]; then
   echo "kgraft: installing with apt-get, for the tests:$missing" >&2
   as_root=""

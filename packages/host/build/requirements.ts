@@ -17,13 +17,10 @@ export const aptHelper = "/usr/lib/apt/apt-helper";
 /** What `buildKgr()` needs, for `kgraft doctor`. */
 export function machineRequirements(): readonly Requirement[] {
   const folders = (process.env["PATH"] ?? "").split(":");
-  const multiarch = { x64: "x86_64", ppc64: "powerpc64le" }[process.arch as string] ?? process.arch;
   return [
     find("C compiler", "gcc", inFolders(folders, "gcc")),
-    find("C library for static linking", "libc6-dev", [
-      `/usr/lib/${multiarch}-linux-gnu/libc.a`,
-      "/usr/lib/libc.a",
-    ]),
+    find("C library for static linking", "musl-tools", inFolders(folders, "musl-gcc")),
+    find("objcopy", "binutils", inFolders(folders, "objcopy")),
     find("tar", "tar", inFolders(folders, "tar")),
     find("xz", "xz-utils", inFolders(folders, "xz")),
     find("apt's downloader", "apt", [aptHelper]),
