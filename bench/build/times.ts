@@ -13,6 +13,7 @@ import { join, resolve } from "node:path";
 import { diffVersions, fetchKernel, type KernelTree, makeArguments } from "@kgraft/kernel";
 import { emptyCache } from "./cache.ts";
 import { compiler } from "./compiler.ts";
+import { median } from "../median.ts";
 
 const work = { onProgress: (): void => {}, signal: new AbortController().signal };
 const kgraft = resolve(import.meta.dirname, "../../kgraft");
@@ -81,8 +82,4 @@ function trivialModule(kernel: KernelTree, scratch: string): () => void {
     const args = ["-C", kernel.sourceDirectory, ...makeArguments(kernel), `M=${directory}`, "modules"];
     execFileSync("make", args, { stdio: "pipe" });
   };
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 }

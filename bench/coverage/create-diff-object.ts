@@ -46,6 +46,7 @@ export interface PairVerdicts {
   readonly ourWords: string;
 }
 
+/** Of one pair. */
 export interface EngineTimes {
   readonly theirsMs: number;
   readonly oursOneProcessEachMs: number;
@@ -87,7 +88,7 @@ export async function compareEngines(
   kernel: KernelTree,
   pairs: readonly Pair[],
   { cache, scratch }: { readonly cache: string; readonly scratch: string },
-): Promise<{ readonly verdicts: readonly PairVerdicts[]; readonly times: EngineTimes }> {
+): Promise<{ readonly verdicts: readonly PairVerdicts[]; readonly times: readonly EngineTimes[] }> {
   const program = await createDiffObject(cache);
   const sizes = withElfFile(kernel.vmlinux, "vmlinux", (file) =>
     readStructLayouts(file, Object.values(structures)),
@@ -100,7 +101,7 @@ export async function compareEngines(
   };
   const exports = parseSymvers(readFileSync(kernel.moduleSymvers, "utf8"), "Module.symvers");
   const tables = new Map<string, { readonly text: string; readonly table: KernelTable }>();
-  const times = { theirsMs: 0, oursOneProcessEachMs: 0, oursOneProcessMs: 0 };
+  const times: EngineTimes[] = [];
   const verdicts = pairs.map((pair): PairVerdicts => {
     let known = tables.get(pair.object);
     if (known === undefined) tables.set(pair.object, (known = tableOf(pair, scratch)));
@@ -108,11 +109,14 @@ export async function compareEngines(
     const output = join(scratch, "out.o");
     const words = [original, patched, pair.object, known.text, kernel.moduleSymvers, "kgraft_bench", output];
     const theirs = timed(() => spawnSync(program, words, { env, encoding: "utf8" }));
-    times.theirsMs += theirs.tookMs;
-    times.oursOneProcessEachMs += timed(() => ownProcess(pair, kernel, output)).tookMs;
+    const oneProcessEach = timed(() => ownProcess(pair, kernel, output));
     const { table } = known;
     const ours = timed(() => inProcess(pair, table, exports));
-    times.oursOneProcessMs += ours.tookMs;
+    times.push({
+      theirsMs: theirs.tookMs,
+      oursOneProcessEachMs: oneProcessEach.tookMs,
+      oursOneProcessMs: ours.tookMs,
+    });
     const lines = `${theirs.result.stderr}${theirs.result.stdout}`.split("\n");
     return {
       unit: pair.unit,

@@ -1,5 +1,6 @@
 /** How long a live patch takes from being loaded to being in force for every task. */
 import type { Guest } from "@kgraft/lab";
+import { median } from "../median.ts";
 
 export interface LoadTime {
   readonly machine: string;
@@ -72,10 +73,6 @@ async function run(guest: Guest, command: string): Promise<string> {
     throw new Error(`cannot run ${command} in the guest: status ${status}, ${stderr}`);
   }
   return stdout;
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!; // there is at least one
 }
 
 export function loadTable(times: readonly LoadTime[]): string {

@@ -22,6 +22,7 @@ import {
   testKernel,
 } from "../../packages/release/test/built.ts";
 import { newKey, publishWith } from "../../packages/release/test/scratch.ts";
+import { median } from "../median.ts";
 
 export interface ApplyTime {
   readonly way: string;
@@ -85,10 +86,6 @@ async function timesOn(machine: DebianMachine, patch: string): Promise<readonly 
     }
   }
   return ways.map(({ way, timesMs }) => ({ way, ms: median(timesMs) }));
-}
-
-function median(values: readonly number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!; // there is at least one
 }
 
 export function applyTable(times: readonly ApplyTime[]): string {
