@@ -9,6 +9,7 @@ import { Comparison } from "./compare.ts";
 import { correlate, type Correlation } from "./correlate.ts";
 import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
 import type { LivepatchReference } from "./klp.ts";
+import { changedLabels, labelTables } from "./labels.ts";
 import { Output } from "./output.ts";
 import { describe, isDeclaration, isInit, type Part } from "./part.ts";
 import { Parts } from "./parts.ts";
@@ -94,6 +95,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     ...specialAfter.reasons,
     ...changedData(before, after, correlation, comparison),
     ...changedCommons(before, after),
+    ...changedLabels(before, after, comparison),
     ...movedSymbols(before, after, correlation),
     ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
@@ -122,7 +124,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     else functions.push(replaced);
   }
   const ambiguous = ambiguousPlaces(selection.parts, after, correlation);
-  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous);
+  const tables = labelTables(after, selection.parts, correlation);
+  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous, ...tables);
   const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {

@@ -3,7 +3,7 @@
  * of them are looked for, whether or not a carried function has to do with them, because a change that is left out
  * silently is worse than one refused.
  */
-import { type ObjectSection, sectionNamed, STB_WEAK, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
+import { type ObjectSection, sectionNamed, STB_LOCAL, STB_WEAK, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import { type Correlation, isStaticLocal } from "./correlate.ts";
 import { isPrefixSymbol, staticLocalName } from "./names.ts";
@@ -112,14 +112,17 @@ export function unsplitCode(parts: Parts): Reason[] {
 }
 
 /**
- * Names that lead elsewhere than before: an alias that moved to another function, a function that parted from its alias.
- * Who holds the name in the running kernel holds an address, which stays what it was.
+ * Names that lead elsewhere than before: an alias that moved to another function, a function that parted from its alias,
+ * what another unit defined before. Who holds the name in the running kernel holds an address, which stays what it was.
  */
 export function movedSymbols(original: Parts, patched: Parts, correlation: Correlation): Reason[] {
   const before = definitions(original);
+  const elsewhere = definedElsewhere(original);
   return [...definitions(patched)].flatMap(([name, now]): Reason[] => {
     const was = before.get(name);
-    if (was === undefined || isInit(was.part) || isInit(now.part)) return [];
+    if (isInit(now.part)) return [];
+    if (was === undefined) return isShared(name, now.part) && elsewhere.has(name) ? [adopted(name, now)] : [];
+    if (isInit(was.part)) return [];
     const isSame = correlation.originalOf(now.part) === was.part;
     if (isSame && was.offset === now.offset) return [];
     return [
@@ -131,6 +134,29 @@ export function movedSymbols(original: Parts, patched: Parts, correlation: Corre
       },
     ];
   });
+}
+
+/** Names that the unit refers to and does not define. */
+function definedElsewhere({ object }: Parts): ReadonlySet<string> {
+  return new Set(
+    object.symbols
+      .filter(({ place }) => ["undefined", "common"].includes(place.kind))
+      .map(({ name }) => name),
+  );
+}
+
+/** A static one is a copy of its own, as of a function that became `inline`. */
+function isShared(name: string, { symbols }: Part): boolean {
+  return symbols.some((symbol) => symbol.name === name && symbol.binding !== STB_LOCAL);
+}
+
+function adopted(name: string, now: Definition): Reason {
+  return {
+    code: "moved-symbol",
+    subject: name,
+    message: `${name} was defined elsewhere, is ${wordsFor(name, now)}: the running kernel would have two of it`,
+    hint: "leave the definition where it is, or give the new one another name",
+  };
 }
 
 interface Definition {
@@ -161,20 +187,28 @@ function definitions(parts: Parts): Map<string, Definition> {
 
 /** A static local that may or may not be one of the original's: taken as new it would forget its value. */
 function ambiguousStatic(original: Parts, part: Part, correlation: Correlation): Reason[] {
-  const name = staticLocalName(part.name ?? "");
-  if (!isStaticLocal(part) || !isWritable(part)) return [];
+  if (!isWritable(part)) return [];
   const candidates = correlation.gone.filter(
-    (gone) => isStaticLocal(gone) && staticLocalName(gone.name ?? "") === name,
+    (gone) =>
+      gone.kind === "data" &&
+      (isStaticLocal(gone) || isStaticLocal(part)) &&
+      sourceName(gone) !== undefined &&
+      sourceName(gone) === sourceName(part),
   );
   if (candidates.length === 0) return [];
   return [
     {
       code: "ambiguous-static",
       subject: describe(part),
-      message: `static local ${describe(part)} may be any of ${candidates.map(describe).join(", ")} in ${original.object.name}`,
+      message: `static ${describe(part)} may be any of ${candidates.map(describe).join(", ")} in ${original.object.name}`,
       hint: "give the new variable a name that the file does not have yet",
     },
   ];
+}
+
+/** What the author calls a variable. */
+function sourceName({ name }: Part): string | undefined {
+  return staticLocalName(name ?? "") ?? name;
 }
 
 /**

@@ -52,6 +52,19 @@ const throughArray = (more: string): string =>
   `int f(void) { int sum = ${more}; for (int *p = arr; p != arr + 8; p++) sum += look(p); return sum; }`;
 const beforeArray = (n: number): string =>
   `int f(long x) { int found; asm("movl arr - 4(,%1,4), %0" : "=r"(found) : "r"(x)); return value(found + last + arr[x] + ${n}); }`;
+/** What it changes has the size that it had, so that every label stays where it was. */
+const threaded = (type: string, n: number): string =>
+  `int f(int i) { ${type} way[] = { &&a, &&b }; goto *way[i]; a: return value(1); b: return value(${n}); }`;
+/** As `runtime_const_ptr()` makes it. */
+const rewritten = (n: number): string => `
+  int f(void) {
+    long table;
+    asm("movabs $0x0123456789abcdef, %0\\n1:\\n"
+        ".pushsection runtime_ptr_hashtable,\\"a\\"\\n.long 1b - 8 - .\\n.popsection" : "=r"(table));
+    return value(table + ${n});
+  }`;
+const untyped = (section: string, contents: string): string =>
+  `${user(1)}\nasm(".pushsection ${section}\\n.globl place\\nplace: ${contents}\\n.popsection");`;
 const inGroup = (n: number): string => `
   asm(".pushsection .text.shared,\\"axG\\",@progbits,shared,comdat\\n.weak shared\\n.type shared,@function\\n"
     "shared: call __fentry__\\nmov $${n},%eax\\nret\\n.size shared, .-shared\\n.popsection");`;
@@ -113,6 +126,36 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       subject: "many",
       options: ["-fcommon"],
     },
+    {
+      what: "a function that jumps by a table of its labels",
+      before: threaded("static const void *const", 2),
+      after: threaded("static const void *const", 3),
+      subject: "way.0",
+    },
+    {
+      what: "a function that jumps by a table of its labels which it may change",
+      before: threaded("static void *", 2),
+      after: threaded("static void *", 3),
+      subject: "way.0",
+    },
+    {
+      what: "a function with places that the kernel rewrites once, at boot",
+      before: rewritten(1),
+      after: rewritten(2),
+      subject: "runtime_ptr_hashtable+0x0",
+    },
+    {
+      what: "assembly of a name without a type",
+      before: untyped(".text", "movl $1, %eax\\nret"),
+      after: untyped(".text", "movl $2, %eax\\nret"),
+      subject: "place",
+    },
+    {
+      what: "assembly of a name without a type, for data",
+      before: untyped(".data", ".long 1"),
+      after: untyped(".data", ".long 2"),
+      subject: "place",
+    },
   ],
   "changed-section": [
     {
@@ -169,6 +212,25 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       before: `int f(int x) { return value(x); }`,
       after: `int f = 3;`,
       subject: "f",
+    },
+    {
+      what: "a variable that was another unit's",
+      before: `extern int total;\nint f(int x) { total += x; return value(total); }`,
+      after: `int total = 5;\nint f(int x) { total += x; return value(total); }`,
+      subject: "total",
+    },
+    {
+      what: "a function that was another unit's",
+      before: `extern int g(int);\nint f(int x) { return value(g(x)); }`,
+      after: `noinline int g(int x) { return value(x) + 8; }\nint f(int x) { return value(g(x)); }`,
+      subject: "g",
+    },
+    {
+      what: "a common variable that has an initial value now",
+      before: `int total;\nint f(int x) { total += x; return value(total); }`,
+      after: `int total = 5;\nint f(int x) { total += x; return value(total); }`,
+      subject: "total",
+      options: ["-fcommon"],
     },
   ],
   "no-traced-entry": [
@@ -235,6 +297,18 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       what: "a static local that may be another one's",
       before: staticsOf("a(x)", "b(x)"),
       after: staticsOf("b(x)", "b(x)"),
+      subject: "cnt.0",
+    },
+    {
+      what: "a static local that may have become the file's",
+      before: `int f(int x) { static int cnt; cnt += x; return value(cnt); }`,
+      after: `static int cnt;\nint f(int x) { cnt += x; return value(cnt); }`,
+      subject: "cnt",
+    },
+    {
+      what: "a variable that may have become a static local",
+      before: `static int cnt;\nint f(int x) { cnt += x; return value(cnt); }`,
+      after: `int f(int x) { static int cnt; cnt += x; return value(cnt); }`,
       subject: "cnt.0",
     },
   ],
