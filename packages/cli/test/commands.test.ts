@@ -150,10 +150,10 @@ describe("kgraft lab run", () => {
 
   test("runs without kgr where there is no compiler to build it, and says so", async () => {
     await using directory = await scratch();
-    const PATH = await programsWithout(directory.path, /^(gcc|cc)$/);
+    const PATH = await programsWithout(directory.path, /^musl-gcc$/);
     const args = ["lab", "run", "--kernel", release, "--", "sh", "-c", "uname -r; ! command -v kgr"];
     const { code, stdout, stderr } = await runKgraft(args, { PATH });
-    expect(stderr).toMatch(/^kgraft: the guest has no kgr: .*gcc.*\n$/);
+    expect(stderr).toMatch(/^kgraft: the guest has no kgr: .*musl-gcc.*\n$/);
     expect({ code, stdout }).toEqual({ code: 0, stdout: `${release}\n` });
   });
 
