@@ -75,8 +75,10 @@ function cutAtSymbols(section: ObjectSection, labels: readonly ObjectSymbol[]): 
     // Alone in its section: the whole of it, with the padding that may stand before the symbol.
     const isAlone = starts.length === 1;
     const start = isAlone ? 0 : value;
-    const end = isAlone || main.sizeBytes === 0 ? next : Math.min(next, value + main.sizeBytes);
     const own = isAlone ? labels : inside[index]!; // as many as starts
+    const ownEnd = value + main.sizeBytes;
+    const isWhole = isAlone || main.sizeBytes === 0 || own.some((label) => isUnclaimed(label, ownEnd));
+    const end = isWhole ? next : Math.min(next, ownEnd);
     return { section, start, end, name: main.name, symbols: own, kind: kindOf(section, main) };
   });
   // What stands before the first symbol may be pointed at as well: `.BTF_ids + 0` is the set's own head.
@@ -84,6 +86,11 @@ function cutAtSymbols(section: ObjectSection, labels: readonly ObjectSymbol[]): 
   if (first > 0)
     parts.unshift({ section, start: 0, end: first, name: undefined, symbols: [], kind: "nameless" });
   return parts;
+}
+
+/** Assembly without a type that stands after what a symbol's size says: with that one it is cut, and compared. */
+function isUnclaimed({ name, binding, value }: ObjectSymbol, end: number): boolean {
+  return binding === STB_GLOBAL && value >= end && !isPrefixSymbol(name);
 }
 
 /** The labels from each start to the next; both are in order. */

@@ -50,7 +50,7 @@ export function changedData(
         message: `${isWritable(part) ? "variable" : "constant"} ${describe(part)} changed: ${how}`,
         hint: shadow,
       });
-    } else if (isWhole(before) && isWhole(part) && part.section.alignment > before.section.alignment) {
+    } else if (part.section.alignment > before.section.alignment && mayBeWider(part, patched, correlation)) {
       reasons.push({
         code: "changed-data",
         subject: describe(part),
@@ -62,9 +62,15 @@ export function changedData(
   return reasons;
 }
 
-/** Alone in its section, whose alignment is then its own. */
-function isWhole({ section, start, end }: Part): boolean {
-  return start === 0 && end === section.sizeBytes;
+/**
+ * Whether the wider alignment of its section may be its own: it lies so, and among those that share the section there is
+ * no new one whose it may be.
+ */
+function mayBeWider({ section, start }: Part, patched: Parts, correlation: Correlation): boolean {
+  return (
+    start % section.alignment === 0 &&
+    patched.ofSection(section).every((part) => correlation.originalOf(part) !== undefined)
+  );
 }
 
 /**
@@ -190,7 +196,7 @@ function ambiguousStatic(original: Parts, part: Part, correlation: Correlation):
   if (!isWritable(part)) return [];
   const candidates = correlation.gone.filter(
     (gone) =>
-      gone.kind === "data" &&
+      gone.kind !== "function" &&
       (isStaticLocal(gone) || isStaticLocal(part)) &&
       sourceName(gone) !== undefined &&
       sourceName(gone) === sourceName(part),

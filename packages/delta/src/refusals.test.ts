@@ -55,7 +55,6 @@ const beforeArray = (n: number): string =>
 /** What it changes has the size that it had, so that every label stays where it was. */
 const threaded = (type: string, n: number): string =>
   `int f(int i) { ${type} way[] = { &&a, &&b }; goto *way[i]; a: return value(1); b: return value(${n}); }`;
-/** As `runtime_const_ptr()` makes it. */
 const rewritten = (n: number): string => `
   int f(void) {
     long table;
@@ -65,6 +64,9 @@ const rewritten = (n: number): string => `
   }`;
 const untyped = (section: string, contents: string): string =>
   `${user(1)}\nasm(".pushsection ${section}\\n.globl place\\nplace: ${contents}\\n.popsection");`;
+const afterVariable = (n: number): string =>
+  `${user(1)}\nasm(".pushsection .rodata.shared,\\"a\\"\\n.type first,@object\\n.size first,4\\nfirst: .long 1\\n"
+    ".type second,@object\\n.size second,4\\nsecond: .long 1\\n.globl place\\nplace: .long ${n}\\n.popsection");`;
 const inGroup = (n: number): string => `
   asm(".pushsection .text.shared,\\"axG\\",@progbits,shared,comdat\\n.weak shared\\n.type shared,@function\\n"
     "shared: call __fentry__\\nmov $${n},%eax\\nret\\n.size shared, .-shared\\n.popsection");`;
@@ -127,6 +129,18 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       options: ["-fcommon"],
     },
     {
+      what: "a variable with a wider alignment, of a section that an attribute chose",
+      before: shared(["last = 1", array], throughArray("last")),
+      after: shared(["last __attribute__((aligned(64))) = 1", array], throughArray("last")),
+      subject: "last",
+    },
+    {
+      what: "assembly of a name without a type, after a variable of its section",
+      before: afterVariable(1),
+      after: afterVariable(2),
+      subject: "second",
+    },
+    {
       what: "a function that jumps by a table of its labels",
       before: threaded("static const void *const", 2),
       after: threaded("static const void *const", 3),
@@ -139,7 +153,7 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       subject: "way.0",
     },
     {
-      what: "a function with places that the kernel rewrites once, at boot",
+      what: "a function with places that the kernel rewrites once (runtime_const_ptr())",
       before: rewritten(1),
       after: rewritten(2),
       subject: "runtime_ptr_hashtable+0x0",
