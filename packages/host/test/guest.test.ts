@@ -137,8 +137,10 @@ describe("kgr with a task that sleeps in the patched function", () => {
   });
 
   test("ends when interrupted, and says how things stand", async () => {
-    // A shell starts what is in the background with SIGINT ignored: until kgr catches it, it goes unnoticed.
-    const caught = "until grep -q '^SigCgt.*[2367abef]$' /proc/$!/status; do sleep 0.1; done";
+    // A shell starts what is in the background with SIGINT ignored: until kgr catches it, it goes unnoticed. Before
+    // kgr is there, the process is a copy of the shell, which catches it too.
+    const isKgr = "grep -q '^kgr$' /proc/$!/comm";
+    const caught = `until ${isKgr} && grep -q '^SigCgt.*[2367abef]$' /proc/$!/status; do sleep 0.1; done`;
     const waited = await run(`kgr wait --json & ${caught}; kill -INT $!; wait $!`);
     expect(waited).toMatchObject({ status: 130, stdout: "" });
     expect(waited.stderr).toContain("interrupted; lp_block is still applying, 1 task left");
