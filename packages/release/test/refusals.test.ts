@@ -2,10 +2,19 @@ import { copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "nod
 import { join } from "node:path";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { checkRepository, directoryStore, type Finding } from "../src/mod.ts";
+import { checkRepository, directoryStore, type Finding, openSigner } from "../src/mod.ts";
 import { type Answer, aptClient, dnfClient, zypperClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
-import { copyRepository, newKey, publicKey, publishWith, scratch, type Scratch } from "./scratch.ts";
+import {
+  copyRepository,
+  newKey,
+  passphrase,
+  publicKey,
+  publishWith,
+  scratch,
+  type Scratch,
+  signal,
+} from "./scratch.ts";
 import { serve } from "./serve.ts";
 
 // What is done to a repository on its way, and who refuses it: the real clients, and kgraft publish --check.
@@ -78,6 +87,21 @@ async function packagesByHash(repository: string): Promise<string> {
   const hash = / ([0-9a-f]{64}) +\d+ main\/binary-amd64\/Packages\.xz/.exec(text)![1]!;
   return join(repository, "dists/stable/main/binary-amd64/by-hash/SHA256", hash);
 }
+
+/** As a publisher would who asks neither rpm nor us: the index is of what is there now, and signed with our key. */
+async function indexAgain(repository: string): Promise<void> {
+  const folder = join(repository, "rpm/stable");
+  const repomd = join(folder, "repodata/repomd.xml");
+  const offered = await readFile(`${repomd}.key`);
+  await rm(join(folder, "repodata"));
+  await execa("createrepo_c", ["--quiet", "--no-database", "--compress-type=gz", "."], { cwd: folder });
+  await using signer = await openSigner({ keys: [keys.own], passphrase, signal });
+  await writeFile(`${repomd}.asc`, await signer.detachedSignature(await readFile(repomd)));
+  await writeFile(`${repomd}.key`, offered);
+}
+
+const newestRpm = (repository: string): string =>
+  join(repository, `rpm/stable/Packages/${rpm}-2-1.x86_64.rpm`);
 
 const cases: readonly Case[] = [
   {
@@ -182,9 +206,53 @@ const cases: readonly Case[] = [
   },
   {
     name: "an .rpm is altered",
-    harm: async (repository) => alter(join(repository, `rpm/stable/Packages/${rpm}-2-1.x86_64.rpm`)),
+    harm: async (repository) => alter(newestRpm(repository)),
     refusedBy: { zypper: /[Dd]igest|corrupted|wrong/i, dnf: /checksum|incorrect/i },
     found: /-2-1\.x86_64\.rpm: its hash is/,
+  },
+  {
+    name: "an .rpm is altered, and the index says its hash",
+    harm: async (repository) => {
+      const bytes = await readFile(newestRpm(repository));
+      bytes[bytes.length - 100] = bytes.at(-100)! ^ 0x01; // the payload is longer
+      await writeFile(newestRpm(repository), bytes);
+      await indexAgain(repository);
+    },
+    refusedBy: { zypper: /does not verify: Payload SHA256 .*: BAD/, dnf: /digest|signature|GPG/i },
+    found: /-2-1\.x86_64\.rpm: rpm says: Payload SHA256 .*digest: BAD, so rpm would refuse it/,
+  },
+  {
+    name: "an .rpm is signed by another key, and the index says its hash",
+    harm: async (repository) => {
+      const folder = `${repository}-foreign`;
+      await mkdir(folder);
+      const { added } = await publishWith([keys.foreign], folder, [await makeRpm(folder, { counter: 2 })]);
+      await copyFile(join(folder, added[0]!.path), newestRpm(repository)); // one was published
+      await indexAgain(repository);
+    },
+    // zypper goes by the signed index alone where that is good (pkg_gpgcheck of zypper.conf).
+    refusedBy: { dnf: /not installed|GPG|signature/i },
+    found: /-2-1\.x86_64\.rpm: it is signed by [0-9A-F]{8,40}, which is none of the repository's keys/,
+  },
+  {
+    name: "an .rpm has no signature, and the index says its hash",
+    harm: async (repository) => {
+      await execa("rpmsign", ["--delsign", newestRpm(repository)]);
+      await indexAgain(repository);
+    },
+    refusedBy: { dnf: /is not signed/ },
+    found: /-2-1\.x86_64\.rpm: it has no signature, so rpm would refuse it/,
+  },
+  {
+    name: "other keys are offered than those that sign",
+    harm: async (repository) => {
+      for (const path of ["dists/stable/kgraft.asc", "rpm/stable/repodata/repomd.xml.key"]) {
+        await writeFile(join(repository, path), await publicKey(keys.foreign));
+      }
+    },
+    // Only by whoever has a key already: that is what it is for.
+    refusedBy: {},
+    found: /kgraft\.asc: it says something else .*\n.*repomd\.xml\.key: it says something else/,
   },
 ];
 
@@ -193,7 +261,7 @@ async function check(repository: string): Promise<readonly string[]> {
     store: directoryStore(repository),
     channel: "stable",
     trusted: [trusted],
-    signal: new AbortController().signal,
+    signal,
   });
   return findings.map(
     ({ file, message }: Finding) => `${file}: ${message.replace(/^cannot trust .*?: /, "")}`,

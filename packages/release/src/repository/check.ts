@@ -3,14 +3,17 @@
  * file what the signed words say of it, down to the packages. It looks on the repository from outside, as apt and dnf
  * do, and from inside, by the ledger. All that is wrong is collected.
  */
+import { writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import { type SignedData, verifySigned } from "../keys/verify.ts";
 import { dateText } from "./apt-index.ts";
 import { sha256 } from "./blocks.ts";
-import { aptFolder, rpmFolder } from "./draw.ts";
+import { aptFolder, rpmFolder, trustFiles } from "./draw.ts";
 import type { Ledger } from "./ledger.ts";
 import { filesOf } from "./lifecycle.ts";
+import { openRpmKeyring, type RpmKeyring } from "./rpm-keyring.ts";
 import { readState } from "./state.ts";
 import type { Store } from "./store.ts";
 
@@ -47,7 +50,12 @@ const futureSeconds = 10;
 interface Listed {
   readonly path: string;
   readonly sha256: string;
+  /** A package that carries a signature of its own. */
+  readonly isRpm?: boolean;
 }
+
+/** How many .rpm packages rpm is asked about at once; that many are in memory. */
+const askTogether = 16;
 
 export async function checkRepository(request: CheckRequest): Promise<CheckReport> {
   const findings: Finding[] = [];
@@ -57,17 +65,17 @@ export async function checkRepository(request: CheckRequest): Promise<CheckRepor
   // 2. What apt sees, and what an rpm client sees.
   const release = await looker.release(ledger);
   const listed = [...(await looker.packagesOfApt(release)), ...(await looker.packagesOfRpm(ledger))];
-  // 3. Each package, once.
+  // 3. Each package, once; of an rpm also the signature in it.
   const files = new Map(listed.map((one) => [one.path, one]));
-  for (const one of files.values()) await looker.file(one);
+  await looker.files([...files.values()], ledger);
   for (const { path, sha256: hash } of ledger?.packages ?? []) {
     const there = files.get(path);
     if (there === undefined) looker.say(path, "the ledger has it, and no index does");
     else if (there.sha256 !== hash)
       looker.say(path, `the index says its hash is ${there.sha256}, the ledger ${hash}`);
   }
-  // 4. What machines are told of each kernel's end.
-  if (ledger !== undefined) await looker.lifecycle(ledger);
+  // 4. What is not signed itself, and machines believe: keys, and each kernel's end.
+  if (ledger !== undefined) await looker.plainFiles(ledger);
   return { channel: request.channel, findings, packages: files.size, validUntil: release?.validUntil };
 }
 
@@ -189,8 +197,34 @@ class Looker {
         primary = gunzipSync(packed, { maxOutputLength: indexLimitBytes }).toString("utf8");
     }
     return [...primary.matchAll(/pkgid="YES">([0-9a-f]{64})<[\s\S]*?<location href="([^"]+)"/g)].map(
-      ([, hash = "", href = ""]) => ({ path: `${folder}/${href}`, sha256: hash }),
+      ([, hash = "", href = ""]) => ({ path: `${folder}/${href}`, sha256: hash, isRpm: true }),
     );
+  }
+
+  /** Packages: what the indexes say of them, and what rpm says with the repository's keys, retired ones among them. */
+  async files(listed: readonly Listed[], ledger: Ledger | undefined): Promise<void> {
+    const { trusted, signal } = this.#request;
+    const keys = ledger?.keys.map(({ armored }) => armored) ?? trusted;
+    await using keyring = await openRpmKeyring(keys, signal);
+    for (let at = 0; at < listed.length; at += askTogether) {
+      const paths = new Map<string, string>();
+      for (const [place, one] of listed.slice(at, at + askTogether).entries()) {
+        const bytes = await this.file(one);
+        if (bytes === undefined || one.isRpm !== true) continue;
+        const copy = join(keyring.directory, `${place}.rpm`);
+        await writeFile(copy, bytes);
+        paths.set(copy, one.path);
+      }
+      await this.#signatures(paths, keyring);
+    }
+  }
+
+  async #signatures(paths: ReadonlyMap<string, string>, keyring: RpmKeyring): Promise<void> {
+    const faults = await keyring.faults([...paths.keys()]);
+    for (const [copy, path] of paths) {
+      const fault = faults.get(copy);
+      if (fault !== undefined) this.say(path, `${fault}, so rpm would refuse it`);
+    }
   }
 
   /** A file that must have this hash; undefined where it has not, or is not there. */
@@ -220,10 +254,10 @@ class Looker {
     }
   }
 
-  async lifecycle({ channel, lifecycle }: Ledger): Promise<void> {
-    for (const [path, text] of filesOf(channel, lifecycle)) {
+  async plainFiles(ledger: Ledger): Promise<void> {
+    for (const [path, text] of [...trustFiles(ledger), ...filesOf(ledger.channel, ledger.lifecycle)]) {
       const bytes = await this.#read(path);
-      if (bytes !== undefined && bytes.toString("utf8") !== text) {
+      if (bytes !== undefined && bytes.toString("utf8") !== text.toString()) {
         this.say(
           path,
           "it says something else than the ledger: publish again, with no package if there is none",

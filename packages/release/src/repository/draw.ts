@@ -47,8 +47,7 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
   return {
     lasting: new Map([...apt.lasting, ...rpm.lasting]),
     pointers: [
-      // Packages of rpm are signed themselves: old ones with a key that signs nothing else any more.
-      [`${dists}/kgraft.asc`, keysOf(signingKeys(ledger.keys))],
+      ...keyFiles(ledger),
       ...apt.plain,
       [`${dists}/InRelease`, inRelease],
       [`${dists}/Release.gpg`, releaseSignature],
@@ -58,12 +57,28 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
     together: {
       folder: `${rpmFolder(ledger.channel)}/repodata`,
       files: [
-        ["repomd.xml.key", Buffer.from(keysOf(ledger.keys))],
+        ["repomd.xml.key", Buffer.from(rpmKeys(ledger))],
         ["repomd.xml.asc", Buffer.from(repomdSignature)],
         ["repomd.xml", Buffer.from(rpm.repomd)],
       ],
     },
   };
+}
+
+/** The keys that machines are offered: for apt those that sign now. */
+function keyFiles({ channel, keys }: Ledger): Drawing["pointers"] {
+  return [[`${aptFolder(channel)}/kgraft.asc`, keysOf(signingKeys(keys))]];
+}
+
+/** Packages of rpm are signed themselves: old ones with a key that signs nothing else any more. */
+function rpmKeys({ keys }: Ledger): string {
+  return keysOf(keys);
+}
+
+/** What machines learn keys from, none of it signed itself: by path, as it has to be. */
+export function trustFiles(ledger: Ledger): Drawing["pointers"] {
+  const repomdKey = `${rpmFolder(ledger.channel)}/repodata/repomd.xml.key`;
+  return [...keyFiles(ledger), ...setupFiles(ledger), [repomdKey, rpmKeys(ledger)]];
 }
 
 /** What an administrator copies onto a machine, where it is known under which address machines find all this. */

@@ -11,7 +11,8 @@ import { PackageUnfit } from "./errors.ts";
 import type { LedgerPackage } from "./ledger.ts";
 import { type PackageFile, readPackage } from "./package-file.ts";
 import type { PublishOptions } from "./progress.ts";
-import { checkRpmSignatures, type SignedRpm, signRpms } from "./sign-rpm.ts";
+import { checkRpmSignatures, type SignedRpm } from "./rpm-keyring.ts";
+import { signRpms } from "./sign-rpm.ts";
 
 export interface NewPackage {
   readonly record: LedgerPackage;

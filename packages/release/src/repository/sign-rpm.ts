@@ -2,11 +2,9 @@
  * Signing an rpm, as dnf wants it (gpgcheck=1), with rpm's own program. A package holds one signature; while keys are
  * rotated it is the older key's, because that one every machine knows.
  */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Signer } from "../keys/gnupg.ts";
-import { PackageUnfit, ToolFailed } from "./errors.ts";
 import { runTool } from "./tool.ts";
 
 /** Signs files in place with one of the signer's keys. @throws ToolFailed */
@@ -42,46 +40,5 @@ export async function signRpms(
     );
   } finally {
     if (secret !== undefined) await rm(secret, { force: true });
-  }
-}
-
-/** A package that came signed. */
-export interface SignedRpm {
-  /** As it was handed in. */
-  readonly path: string;
-  readonly copy: string;
-}
-
-/**
- * Asks rpm, with these keys and no others, whether it would take the packages: machines of the repository know no more.
- *
- * @param keys armored @throws PackageUnfit
- */
-export async function checkRpmSignatures(
-  files: readonly SignedRpm[],
-  keys: readonly string[],
-  signal: AbortSignal,
-): Promise<void> {
-  if (files.length === 0) return;
-  const directory = await mkdtemp(join(tmpdir(), "kgraft-rpm-keys-"));
-  try {
-    const database = ["--dbpath", join(directory, "db")];
-    for (const [at, key] of keys.entries()) {
-      const file = join(directory, `${at}.asc`);
-      await writeFile(file, key);
-      await runTool("rpmkeys", [...database, "--import", file], { signal });
-    }
-    for (const { path, copy } of files) {
-      await runTool("rpmkeys", [...database, "--checksig", copy], { signal }).catch((cause: unknown) => {
-        if (!(cause instanceof ToolFailed)) throw cause;
-        throw new PackageUnfit(
-          `cannot publish ${path}: it is signed, but by none of the repository's keys, so rpm would refuse it`,
-          `take the signature off, and it is signed anew: rpmsign --delsign ${path}`,
-          { cause },
-        );
-      });
-    }
-  } finally {
-    await rm(directory, { recursive: true, force: true });
   }
 }
