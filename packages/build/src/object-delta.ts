@@ -19,7 +19,7 @@ import {
   writeObject,
 } from "@kgraft/elf";
 import { ChangeRefused, NoFunctionalChange, ShippedKernelUnfit, type UnitReason } from "./errors.ts";
-import { type ExportedSymbol, moduleNameOf } from "./shipped/exports.ts";
+import { type ExportedSymbol, type Exports, moduleNameOf } from "./shipped/exports.ts";
 import type { KernelTable } from "./shipped/kernel-table.ts";
 import { type NamedKernel, type NamedObject, UnitTarget } from "./shipped/link-target.ts";
 import { SymbolIndex } from "./shipped/symbol-index.ts";
@@ -40,7 +40,7 @@ export interface ObjectDeltaRequest {
   /** The symbols of that object. */
   readonly table: KernelTable;
   /** What kernel and modules export; without it vmlinux's symbols are all left to the livepatch core. */
-  readonly exports?: ReadonlyMap<string, ExportedSymbol>;
+  readonly exports?: Exports;
   /** Leave names that neither kernel nor exports have for another unit of the patch to define, with a warning. */
   readonly leaveUndefined?: boolean;
 }

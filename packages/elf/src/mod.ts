@@ -41,3 +41,4 @@ export {
   symbolTable,
 } from "./symbols.ts";
 export { writeObject } from "./write.ts";
+export { wordsOf } from "./words.ts";

@@ -11,15 +11,19 @@ export interface StringTable {
 
 const utf8 = new TextDecoder();
 /** The kernel's own names have at most 511 bytes (KSYM_NAME_LEN); an endless one would make each look-up slow. */
-const MAX_NAME_BYTES = 65_535;
+export const MAX_NAME_BYTES = 65_535;
+/** A table of megabytes is decoded once more than so many names are asked for, a small one at once. */
+const FEW_NAMES = 64;
+const SMALL_BYTES = 65_536;
 
 /**
- * A string table over `data`. Kernel symbol tables hold a hundred thousand names, nearly always ASCII: then the
- * whole table is decoded once, offsets of bytes and characters agree, and a name is a slice. A table with other
- * bytes is decoded name by name.
+ * A string table over `data`. Kernel symbol tables hold a hundred thousand names, nearly always ASCII: for who asks for
+ * many the whole table is decoded once, offsets of bytes and characters agree, and a name is a slice. A table with
+ * other bytes is decoded name by name.
  */
 export function stringTable(data: Uint8Array): StringTable {
-  let whole: string | false | undefined; // not asked for yet; false where it is not ASCII
+  let whole: string | false | undefined; // not needed yet; false where it is not ASCII
+  let asked = 0;
   const endOf = (offset: number): number | undefined => {
     if (offset < 0 || offset >= data.length) return undefined;
     // Most names are shorter than what a call of indexOf() costs.
@@ -33,8 +37,9 @@ export function stringTable(data: Uint8Array): StringTable {
     at(offset) {
       const end = endOf(offset);
       if (end === undefined) return undefined;
-      whole ??= isAscii(data) && utf8.decode(data);
-      return whole === false ? utf8.decode(data.subarray(offset, end)) : whole.slice(offset, end);
+      if (whole === undefined && (data.length <= SMALL_BYTES || ++asked > FEW_NAMES))
+        whole = isAscii(data) && utf8.decode(data);
+      return typeof whole === "string" ? whole.slice(offset, end) : utf8.decode(data.subarray(offset, end));
     },
   };
 }

@@ -6,11 +6,12 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Architecture } from "./architecture.ts";
-import { cacheDirectory, withLock, writeWhole } from "./cache.ts";
+import { cacheDirectory, withLock } from "./cache.ts";
 import { CommandFailed, IndexFailed, NoSpace, VersionNotCarried } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";
 import { findMirrors, keyring, sourcesList } from "./sources.ts";
+import { writeWhole } from "./write-whole.ts";
 
 export interface Apt {
   readonly suite: string;

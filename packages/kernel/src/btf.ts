@@ -4,7 +4,7 @@
  * differ between kernels of one version number; and no live patch may change the layout of data that is in use.
  * Source: Documentation/bpf/btf.rst of the kernel; include/uapi/linux/btf.h.
  */
-import { type ElfFile, findSection, sectionData, type StringTable, stringTable } from "@kgraft/elf";
+import { type ElfFile, findSection, sectionData, type StringTable, stringTable, wordsOf } from "@kgraft/elf";
 import { BadInput } from "./errors.ts";
 
 export interface StructLayout {
@@ -61,7 +61,7 @@ export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<
   const types = new Types(file, sectionData(file, section));
   const wanted = names === undefined ? undefined : new Set(names);
   const layouts = new Map<string, StructLayout>();
-  for (let id = 1; id <= types.count; id++) {
+  for (const id of types.mayNameStructure(wanted)) {
     if (wanted?.size === 0) break;
     const named = types.namedStructure(id);
     if (named === undefined || layouts.has(named.key)) continue;
@@ -112,8 +112,11 @@ class Types {
   readonly #file: ElfFile;
   readonly #view: DataView;
   readonly #strings: StringTable;
-  /** Offset of each type; ids count from 1. */
-  readonly #offsets: number[] = [0];
+  readonly #words: Uint32Array;
+  /** Where the words begin. */
+  readonly #start: number;
+  /** Where in the words each type begins; ids count from 1. */
+  readonly #places: Uint32Array;
 
   constructor(file: ElfFile, bytes: Uint8Array) {
     this.#file = file;
@@ -127,22 +130,21 @@ class Types {
     if (end > bytes.length || header + stringsAt + stringsSize > bytes.length)
       throw unreadable(file, `types that end at byte ${end}`, `at most ${bytes.length}`);
     this.#strings = stringTable(bytes.subarray(header + stringsAt, header + stringsAt + stringsSize));
-    for (let at = header + typesAt; at + 12 <= end; at += 12 + this.#extraSize(at)) this.#offsets.push(at);
+    this.#start = header + typesAt;
+    this.#words = wordsOf(bytes.subarray(this.#start, end));
+    this.#places = placesOf(this.#words, (kind) => {
+      throw unreadable(file, `kind ${kind}`, "1 to 19");
+    });
   }
 
   get count(): number {
-    return this.#offsets.length - 1;
-  }
-
-  #kindOf(id: number): number {
-    const at = this.#offsets[id] ?? 0;
-    return at === 0 ? 0 : (this.#view.getUint32(at + 4, true) >> 24) & 0x1f;
+    return this.#places.length - 1;
   }
 
   type(id: number): Type {
-    const at = this.#offsets[id];
-    if (at === undefined || at === 0)
-      return { kind: 0, name: "", count: 0, hasBitFields: false, sizeBytes: 0, at: 0 };
+    const place = id === 0 ? undefined : this.#places[id];
+    if (place === undefined) return { kind: 0, name: "", count: 0, hasBitFields: false, sizeBytes: 0, at: 0 };
+    const at = this.#start + place * 4;
     const info = this.#view.getUint32(at + 4, true);
     return {
       kind: (info >> 24) & 0x1f,
@@ -154,12 +156,27 @@ class Types {
     };
   }
 
+  /** Types that structures may be named by, in order; where names are given only those that may have one of them. */
+  mayNameStructure(keys?: ReadonlySet<string>): number[] {
+    return structureNames(this.#words, this.#places, keys && this.#offsetsOf(keys));
+  }
+
+  /** Where strings of that name are; a name may be the end of another's. */
+  #offsetsOf(keys: ReadonlySet<string>): Set<number> {
+    const { bytes } = this.#strings;
+    const strings = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    const offsets = new Set<number>();
+    for (const key of keys) {
+      const name = `${key.replace("typedef ", "")}\0`;
+      for (let at = strings.indexOf(name); at >= 0; at = strings.indexOf(name, at + 1)) offsets.add(at);
+    }
+    return offsets;
+  }
+
   /** The structure or union that this type names; undefined where it names none. */
   namedStructure(
     id: number,
   ): { readonly id: number; readonly key: string; readonly name: string } | undefined {
-    // A kernel has a hundred thousand types, most of them of other kinds.
-    if (!mayNameStructure(this.#kindOf(id))) return undefined;
     const { kind, name, sizeBytes: target } = this.type(id);
     if (name === "") return undefined;
     if (isStructure(kind)) return { id, key: name, name: spelled(kind, name) };
@@ -249,23 +266,39 @@ class Types {
     if (kind === KIND_FORWARD) return [spelled(hasBitFields ? KIND_UNION : KIND_STRUCT, name)];
     return kind === KIND_ENUM || kind === KIND_ENUM64 ? own : [];
   }
+}
 
-  /** Bytes after the common 12 of the type at this offset. */
-  #extraSize(at: number): number {
-    const info = this.#view.getUint32(at + 4, true);
+/**
+ * Where each type begins, in words; nothing of id 0. A loop without calls, as the next one: a kernel has a hundred
+ * thousand types.
+ */
+function placesOf(words: Uint32Array, onUnknown: (kind: number) => never): Uint32Array {
+  const places = new Uint32Array(Math.floor(words.length / 3) + 1);
+  let id = 1;
+  for (let at = 0; at + 3 <= words.length; id++) {
+    places[id] = at;
+    const info = words[at + 1]!; // at + 3 words are there
     const kind = (info >> 24) & 0x1f;
-    const fixed = fixedBytes[kind];
-    if (fixed === undefined) throw unreadable(this.#file, `kind ${kind}`, "1 to 19");
-    return fixed + entryBytes[kind]! * (info & 0xffff); // as long as the other
+    const fixed = fixedBytes[kind] ?? onUnknown(kind);
+    at += 3 + (fixed + entryBytes[kind]! * (info & 0xffff)) / 4; // entryBytes is as long as fixedBytes
   }
+  return places.subarray(0, id);
+}
+
+/** Ids of structures, unions and typedefs whose name is at one of these offsets. */
+function structureNames(words: Uint32Array, places: Uint32Array, offsets?: ReadonlySet<number>): number[] {
+  const ids: number[] = [];
+  for (let id = 1; id < places.length; id++) {
+    const at = places[id]!; // id < length
+    const kind = (words[at + 1]! >> 24) & 0x1f; // a place is of three words
+    if (kind !== KIND_STRUCT && kind !== KIND_UNION && kind !== KIND_TYPEDEF) continue;
+    if (offsets === undefined || offsets.has(words[at]!)) ids.push(id);
+  }
+  return ids;
 }
 
 function isStructure(kind: number): boolean {
   return kind === KIND_STRUCT || kind === KIND_UNION;
-}
-
-function mayNameStructure(kind: number): boolean {
-  return isStructure(kind) || kind === KIND_TYPEDEF;
 }
 
 /** In C's words. */

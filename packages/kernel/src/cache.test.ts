@@ -13,7 +13,8 @@ import { join } from "node:path";
 import { text } from "node:stream/consumers";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, describe, expect, test } from "vitest";
-import { withLock, writeWhole } from "./cache.ts";
+import { withLock } from "./cache.ts";
+import { writeWhole } from "./write-whole.ts";
 
 const directory = mkdtempSync(join(tmpdir(), "kgraft-cache-"));
 afterAll(() => rmSync(directory, { recursive: true }));

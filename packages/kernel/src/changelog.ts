@@ -3,11 +3,12 @@ import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { locate, updateIndex } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
-import { cacheDirectory, withLock, writeWhole } from "./cache.ts";
+import { cacheDirectory, withLock } from "./cache.ts";
 import { download } from "./download.ts";
 import type { WorkOptions } from "./progress.ts";
 import { runScript } from "./run.ts";
 import { sourcePackage } from "./version.ts";
+import { writeWhole } from "./write-whole.ts";
 
 export interface ChangelogRequest {
   /** Package version, such as 6.1.192-1. */

@@ -13,7 +13,6 @@
  */
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
-import { writeWhole } from "./cache.ts";
 import { CommandTableBuilder } from "./command-table.ts";
 import { CommandFailed } from "./errors.ts";
 import { parseRemade } from "./generated.ts";
@@ -21,6 +20,7 @@ import type { WorkOptions } from "./progress.ts";
 import { parseDelayedObjtool, parseRecipe } from "./recipe.ts";
 import { run } from "./run.ts";
 import { type KernelRecord, makeArguments } from "./tree.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** Asks kbuild for all commands and writes them to `file`. Returns the sources it would generate first. */
 export async function collectCommands(

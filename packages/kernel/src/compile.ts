@@ -11,7 +11,7 @@
  */
 import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
-import { sha256, temporaryName, writeWhole } from "./cache.ts";
+import { sha256 } from "./cache.ts";
 import { commandOf } from "./command-table.ts";
 import { checkCompiler } from "./compiler.ts";
 import { dependenciesOf } from "./depfile.ts";
@@ -20,6 +20,7 @@ import type { UnitCommand } from "./recipe.ts";
 import { run } from "./run.ts";
 import { realFiles, type RealFiles } from "./shadow.ts";
 import { compilerPath, type KernelTree } from "./tree.ts";
+import { temporaryName, writeWhole } from "./write-whole.ts";
 
 export interface CompileRequest {
   /** Source path in the tree, such as `fs/ext4/mballoc.c`. */

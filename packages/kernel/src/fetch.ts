@@ -18,7 +18,7 @@ import {
   versionsOf,
 } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
-import { kernelsDirectory, sha256, withLock, writeWhole } from "./cache.ts";
+import { kernelsDirectory, sha256, withLock } from "./cache.ts";
 import { collectCommands } from "./commands.ts";
 import { compilerOf } from "./compiler.ts";
 import { download, downloadsDirectory } from "./download.ts";
@@ -41,6 +41,7 @@ import {
 } from "./tree.ts";
 import { unitsOf } from "./units.ts";
 import { sourcePackage } from "./version.ts";
+import { writeWhole } from "./write-whole.ts";
 
 export interface KernelRequest {
   /** What `uname -r` prints on it. */

@@ -5,5 +5,5 @@
  * @module
  */
 export { readStructLayouts } from "./btf.ts";
-export { writeTogether } from "./cache.ts";
 export { withElfFile } from "./elf-file.ts";
+export { writeTogether } from "./write-whole.ts";

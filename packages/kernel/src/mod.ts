@@ -13,7 +13,7 @@ export {
 } from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
 export { preprocessAssembly } from "./assembly.ts";
-export { cacheDirectory, withLock, writeTogether } from "./cache.ts";
+export { cacheDirectory, withLock } from "./cache.ts";
 export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
 export { withElfFile } from "./elf-file.ts";
 export * from "./errors.ts";
@@ -31,3 +31,4 @@ export {
   type Requirement,
   type RequirementStatus,
 } from "./requirements.ts";
+export { writeTogether } from "./write-whole.ts";

@@ -7,13 +7,14 @@ import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { locate, type PackageFile, updateIndex } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
-import { cacheDirectory, withLock, writeWhole } from "./cache.ts";
+import { cacheDirectory, withLock } from "./cache.ts";
 import { type ChangedFile, compareSources } from "./compare-sources.ts";
 import { download } from "./download.ts";
 import { isNoSpace, NoSpace } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";
 import { sourcePackage } from "./version.ts";
+import { writeWhole } from "./write-whole.ts";
 
 export interface DiffRequest {
   /** Package versions, such as 6.1.192-1. */

@@ -7,12 +7,12 @@
 import { readdir, readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { writeWhole } from "./cache.ts";
 import { commandsAt, loadCommands } from "./command-table.ts";
 import { withElfFile } from "./elf-file.ts";
 import { type IncludeGraph, type IncludeRoot, readIncludeGraph } from "./includes.ts";
 import { readLineTables } from "./line-table.ts";
 import type { KernelTree } from "./tree.ts";
+import { writeWhole } from "./write-whole.ts";
 
 /** What a unit is linked into. */
 export interface UnitObject {

@@ -15,29 +15,47 @@ export interface ExportedSymbol {
   readonly namespace: string;
 }
 
+/** Exported symbols by name. */
+export interface Exports {
+  get(name: string): ExportedSymbol | undefined;
+  has(name: string): boolean;
+}
+
 /**
+ * A kernel exports some twenty thousand symbols, of which a unit uses a few dozen: one pass finds where each line is,
+ * and a line is read when its symbol is asked for.
+ *
  * @param file what to call the text in messages
  * @throws {ShippedKernelUnfit} when a line is none of such a file
  */
-export function parseSymvers(text: string, file = "Module.symvers"): Map<string, ExportedSymbol> {
-  const symbols = new Map<string, ExportedSymbol>();
-  const objects = new Map<string, string>(); // names of a few thousand, each of many lines
-  for (let start = 0, number = 1; start < text.length; number++) {
-    line.lastIndex = start;
-    const fields = line.exec(text);
-    if (fields === null) throw unreadable(file, number, text.slice(start).split("\n", 1)[0]!); // split() has one at least
-    start = line.lastIndex;
-    const [, crc, name, path, namespace = ""] = fields as unknown as readonly [string, ...string[]];
-    if (name === undefined || path === undefined) continue; // an empty line
-    let object = objects.get(path);
-    if (object === undefined) objects.set(path, (object = moduleNameOf(path)));
-    symbols.set(name, { name, object, crc: Number(crc), namespace });
+export function parseSymvers(text: string, file = "Module.symvers"): Exports {
+  const starts = new Map<string, number>();
+  for (let start = 0, number = 1, end = 0; start < text.length; start = end + 1, number++) {
+    end = text.indexOf("\n", start);
+    if (end < 0) end = text.length;
+    if (end === start) continue;
+    const nameEnd = text.indexOf("\t", start + NAME_OFFSET);
+    const objectEnd = text.indexOf("\t", nameEnd + 1);
+    const isSound = text.startsWith("0x", start) && text[start + NAME_OFFSET - 1] === "\t";
+    if (!isSound || nameEnd < 0 || objectEnd < 0 || objectEnd >= end)
+      throw unreadable(file, number, text.slice(start, end));
+    starts.set(text.slice(start + NAME_OFFSET, nameEnd), start);
   }
-  return symbols;
+  return {
+    has: (name) => starts.has(name),
+    get(name) {
+      const start = starts.get(name);
+      if (start === undefined) return undefined;
+      const end = text.indexOf("\n", start);
+      const found = text.slice(start, end < 0 ? undefined : end);
+      const [crc = "", , path = "", , namespace = ""] = found.split("\t");
+      return { name, object: moduleNameOf(path), crc: Number(crc), namespace };
+    },
+  };
 }
 
-/** An empty line, or CRC, symbol, object, kind and what may follow; with the line's end. */
-const line = /(?:(0x[0-9a-f]{8})\t([^\t\n]+)\t([^\t\n]+)\t[^\t\n]*(?:\t([^\t\n]*)[^\n]*)?)?(?:\n|$)/y;
+/** `0x`, eight digits and a tab. */
+const NAME_OFFSET = 11;
 
 function unreadable(file: string, number: number, found: string): ShippedKernelUnfit {
   return new ShippedKernelUnfit(

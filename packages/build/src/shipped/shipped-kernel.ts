@@ -8,7 +8,7 @@ import { join } from "node:path";
 import { type ElfFile, type ElfSymbol, findSection, openSymbols, sectionData } from "@kgraft/elf";
 import { entryTypes } from "@kgraft/delta";
 import { type KernelTree, readStructLayouts, type StructLayout, withElfFile } from "@kgraft/kernel";
-import { type ExportedSymbol, moduleNameOf, parseSymvers } from "./exports.ts";
+import { type Exports, moduleNameOf, parseSymvers } from "./exports.ts";
 import { SymbolIndex } from "./symbol-index.ts";
 
 /** One shipped object: vmlinux, or a module. */
@@ -34,7 +34,7 @@ const livepatchTypes: readonly string[] = [
 
 export class ShippedKernel {
   readonly tree: KernelTree;
-  readonly exports: ReadonlyMap<string, ExportedSymbol>;
+  readonly exports: Exports;
   readonly layouts: ReadonlyMap<string, StructLayout>;
   readonly #modulePaths: ReadonlyMap<string, string>;
   readonly #objects = new Map<string, ShippedObject>();
