@@ -15,9 +15,9 @@ const shift = `int shifter(int x) {
   return calls++; }`;
 
 describe("computeDelta() point 7, names without identity", () => {
-  const numbered = (name: string, section = ""): readonly [string, string] => [
+  const numbered = (name: string, type: string, section = ""): readonly [string, string] => [
     name,
-    `static int ${name} ${section}; keep(&${name});`,
+    `static ${type} ${name} ${section}; keep(&${name});`,
   ];
   const nameless: readonly (readonly [title: string, body: string])[] = [
     ["__func__.N", "keep(__func__);"],
@@ -28,11 +28,12 @@ describe("computeDelta() point 7, names without identity", () => {
     ],
     ["strings (.LC)", 'printk("a text");'],
     ["__msg.N", 'static const char __msg[] = "bad device"; keep(__msg);'],
-    numbered("__key"),
-    numbered("__warned", 'section(".data.once")'),
-    numbered("__already_done", 'section(".data.once")'),
-    numbered("_rs"),
-    numbered("__print_once"),
+    numbered("__key", "struct {}"),
+    numbered("__warned", "_Bool", 'section(".data.once")'),
+    numbered("__warned", "_Bool", 'section(".data..unlikely")'),
+    numbered("__already_done", "_Bool", 'section(".data..once")'),
+    numbered("_rs", "struct { long of[5]; }"),
+    numbered("__print_once", "_Bool"),
     [
       "__UNIQUE_ID_ddebugN",
       'static long __UNIQUE_ID_ddebug12 section("__dyndbg") = 5; keep(&__UNIQUE_ID_ddebug12);',
@@ -56,6 +57,36 @@ describe("computeDelta() point 7, names without identity", () => {
       expect([...verdict.livepatchReferences.values()].filter(({ name }) => name.includes(bare))).toEqual([]);
     },
   );
+
+  test.each([
+    ["__key", "int", ""],
+    ["__warned", "_Bool", ""],
+    ["__already_done", "int", 'section(".data..read_mostly")'],
+    ["__print_once", "int", ""],
+    ["_rs", "long", ""],
+  ])("%s: an author's own static local of that name keeps its value", (name, type, section) => {
+    const source = (more: string, n: number): string =>
+      `${more}\nint user(int x) { static ${type} ${name} ${section}; ${name} += x; return value(${name} + ${n}); }`;
+    const verdict = patchedOf(source("", 1), source(keep + shift, 2));
+    expect(referencesOf(verdict, ".text.user")).toContainEqual(
+      expect.stringMatching(`^original ${name}\\.\\d+$`),
+    );
+    const ambiguous = deltaOf(
+      source("", 1),
+      `static ${type} ${name};\n${source("", 1)}`.replace(`static ${type} ${name} ${section};`, ""),
+    );
+    expect(ambiguous).toMatchObject({
+      kind: "refused",
+      reasons: [{ code: "ambiguous-static", subject: name }],
+    });
+  });
+
+  test("__key, _rs: without the kernel's types what may be an author's own keeps its value", () => {
+    const source = (n: number): string =>
+      `${keep}\nint user(int x) { static struct { long of[5]; } _rs; keep(&_rs); return value(x + ${n}); }`;
+    const verdict = patchedOf(source(1), source(2), kernelTarget({ typeSizes: new Map() }));
+    expect(referencesOf(verdict, ".text.user")).toContainEqual(expect.stringMatching(/^original _rs\.\d+$/));
+  });
 
   test("ubsan's data: bound to its place in the code", () => {
     const source = (n: number): string => `int user(int x, int y) { return value(x << y) + value(${n}); }`;

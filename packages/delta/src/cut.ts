@@ -45,14 +45,19 @@ export function pointedAtOffsets(
   return offsets;
 }
 
-/** The parts of a section, in order. */
+/**
+ * The parts of a section, in order.
+ *
+ * @param sizes bytes of the kernel's structures, by which a macro's own variables are told
+ */
 export function cut(
   section: ObjectSection,
   symbols: readonly ObjectSymbol[],
   pointedAt: ReadonlySet<number>,
+  sizes: ReadonlyMap<string, number>,
 ): Part[] {
   const labels = symbols.filter(({ type }) => type !== STT_SECTION).toSorted((a, b) => a.value - b.value);
-  if (labels.some(isNamed)) return cutAtSymbols(section, labels);
+  if (labels.some(isNamed)) return cutAtSymbols(section, labels, sizes);
   if (section.sizeBytes === 0) return [];
   const places = [...pointedAt].filter((offset) => offset >= 0 && offset < section.sizeBytes);
   const isMerged = (section.flags & SHF_MERGE) !== 0;
@@ -65,7 +70,11 @@ export function cut(
   });
 }
 
-function cutAtSymbols(section: ObjectSection, labels: readonly ObjectSymbol[]): Part[] {
+function cutAtSymbols(
+  section: ObjectSection,
+  labels: readonly ObjectSymbol[],
+  sizes: ReadonlyMap<string, number>,
+): Part[] {
   const mains = Map.groupBy(labels.filter(isNamed), ({ value }) => value);
   const starts = [...mains.keys()];
   const inside = divide(labels, starts);
@@ -79,7 +88,7 @@ function cutAtSymbols(section: ObjectSection, labels: readonly ObjectSymbol[]): 
     const ownEnd = value + main.sizeBytes;
     const isWhole = isAlone || main.sizeBytes === 0 || own.some((label) => isUnclaimed(label, ownEnd));
     const end = isWhole ? next : Math.min(next, ownEnd);
-    return { section, start, end, name: main.name, symbols: own, kind: kindOf(section, main) };
+    return { section, start, end, name: main.name, symbols: own, kind: kindOf(section, main, sizes) };
   });
   // What stands before the first symbol may be pointed at as well: `.BTF_ids + 0` is the set's own head.
   const first = parts[0]?.start ?? 0;
@@ -115,12 +124,16 @@ function sorted(offsets: readonly number[]): number[] {
   return [...new Set(offsets)].toSorted((a, b) => a - b);
 }
 
-function kindOf(section: ObjectSection, main: ObjectSymbol): PartKind {
+function kindOf(
+  section: ObjectSection,
+  { name, sizeBytes }: ObjectSymbol,
+  sizes: ReadonlyMap<string, number>,
+): PartKind {
   if (isCode(section)) return "function";
-  if (isSiteStatic(main.name, section.name)) return "site-static";
+  if (isSiteStatic({ name, section: section.name, sizeBytes }, sizes)) return "site-static";
   if ((section.flags & SHF_WRITE) !== 0) return "data";
-  if (isLiteralName(main.name)) return "literal";
-  return staticLocalName(main.name) !== undefined && section.relocations.length === 0 ? "constant" : "data";
+  if (isLiteralName(name)) return "literal";
+  return staticLocalName(name) !== undefined && section.relocations.length === 0 ? "constant" : "data";
 }
 
 /** Of several names of one thing, the one that says most surely which it is: a global's, then a weak one's. */

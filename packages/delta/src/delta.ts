@@ -10,6 +10,7 @@ import { correlate, type Correlation } from "./correlate.ts";
 import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
 import type { LivepatchReference } from "./klp.ts";
 import { changedLabels, labelTables } from "./labels.ts";
+import { movedSymbols } from "./moved-symbols.ts";
 import { Output } from "./output.ts";
 import { describe, isDeclaration, isInit, type Part } from "./part.ts";
 import { Parts } from "./parts.ts";
@@ -18,7 +19,6 @@ import {
   changedData,
   changedSections,
   isLeftOut,
-  movedSymbols,
   threadFunction,
   unreplaceable,
   unsplitCode,
@@ -28,6 +28,7 @@ import type { Reason } from "./reasons.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
 import type { LinkTarget } from "./target.ts";
+import { changedUnreached } from "./unreached.ts";
 
 export type Verdict =
   /** The change is in functions, and `object` carries them; `functions` is empty where all of them are new. */
@@ -71,10 +72,10 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     );
   }
   // 1. Cut both objects into parts, and read the tables about them.
-  const before = new Parts(original, architecture);
-  const after = new Parts(patched, architecture);
-  const specialBefore = new Special(before, target.entrySizes);
-  const specialAfter = new Special(after, target.entrySizes);
+  const before = new Parts(original, architecture, target.typeSizes);
+  const after = new Parts(patched, architecture, target.typeSizes);
+  const specialBefore = new Special(before, target.typeSizes);
+  const specialAfter = new Special(after, target.typeSizes);
 
   // 2. Find out which part continues which, and compare those.
   const correlation = correlate(before, after);
@@ -96,7 +97,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     ...changedData(before, after, correlation, comparison),
     ...changedCommons(before, after),
     ...changedLabels(before, after, comparison),
-    ...movedSymbols(before, after, correlation),
+    ...changedUnreached(before, after, comparison),
+    ...movedSymbols(before, after, correlation, target),
     ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
   ];

@@ -48,7 +48,7 @@ const after = compiled(2);
 function outcome(original: Uint8Array, patched: Uint8Array): string {
   try {
     const [from, to] = [original, patched].map((bytes) => readObject(bytesSource("unit.o", bytes)));
-    const verdict = computeDelta(from!, to!, kernelTarget({ entrySizes: new Map() })); // two were read
+    const verdict = computeDelta(from!, to!, kernelTarget({ typeSizes: new Map() })); // two were read
     if (verdict.kind === "patched") {
       applyLivepatchReferences(verdict.object, verdict.livepatchReferences);
       readObject(bytesSource("out.o", writeObject(verdict.object)));

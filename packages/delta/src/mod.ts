@@ -6,5 +6,5 @@
 export { computeDelta, type ReplacedFunction, type Verdict } from "./delta.ts";
 export { applyLivepatchReferences, livepatchName, type LivepatchReference } from "./klp.ts";
 export type { Reason, ReasonCode } from "./reasons.ts";
-export { entryTypes } from "./special-tables.ts";
+export { sizedTypes } from "./target.ts";
 export type { LinkTarget, Position, Resolution, SymbolRequest } from "./target.ts";

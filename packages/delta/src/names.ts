@@ -39,19 +39,49 @@ export function isLiteralName(name: string): boolean {
   );
 }
 
+/** A variable, by what tells a macro's own from an author's of the same name. */
+interface Variable {
+  readonly name: string;
+  readonly section: string;
+  readonly sizeBytes: number;
+}
+
 /**
  * Writable statics that a macro puts at one place of the code: once-flags, rate limits, lock classes, descriptors of
  * debug messages. A new copy starts from its initial value: at worst a warning is printed once more.
  * `_rs.26` of WARN_RATELIMIT() in ext4_mb_load_buddy_gfp(), `__key.22` of mutex_init(), `___tp_str.38` of
  * tracepoint_string() in rcu_gp_init().
+ *
+ * An author may call a variable so too, and that one keeps its value: the macros' lie in sections of their own
+ * (`.data.once`, since 6.13 `.data..once`), or have the type that the macro gives them.
+ *
+ * @param sizes bytes of the kernel's structures in `siteTypes`, as far as they are known; without lock debugging a lock
+ *   class has none, and nothing to forget
  */
-export function isSiteStatic(name: string, section: string): boolean {
-  // An author may call a variable `descriptor` too; the macro's lies in a section of its own.
+export function isSiteStatic(variable: Variable, sizes: ReadonlyMap<string, number>): boolean {
+  const { name, section } = variable;
   if (section === "__dyndbg") return /^(descriptor|__UNIQUE_ID_ddebug\d+)(\.\d+)?$/.test(name);
   if (section === "__tracepoint_str" || section === "__trace_printk_fmt")
     return /^(___tp_str|trace_printk_fmt)\.\d+$/.test(name);
-  return /^(__warned|__already_done|__already_printed|__print_once|__key|_rs)\.\d+$/.test(name);
+  return macrosOwn.get(staticLocalName(name) ?? "")?.(variable, sizes) === true;
 }
+
+type IsMacrosOwn = (variable: Variable, sizes: ReadonlyMap<string, number>) => boolean;
+
+const isOnceFlag: IsMacrosOwn = ({ section }) => /^\.data\.\.?(once|unlikely)$/.test(section);
+
+const macrosOwn: ReadonlyMap<string, IsMacrosOwn> = new Map<string, IsMacrosOwn>([
+  ["__warned", isOnceFlag],
+  ["__already_done", isOnceFlag],
+  ["__already_printed", isOnceFlag],
+  // In some macros' hands it lies wherever the compiler puts it.
+  ["__print_once", ({ sizeBytes }) => sizeBytes === 1],
+  ["__key", ({ sizeBytes }, sizes) => sizeBytes === (sizes.get("lock_class_key") ?? 0)],
+  ["_rs", ({ sizeBytes }, sizes) => sizeBytes === sizes.get("ratelimit_state")],
+]);
+
+/** The kernel structures whose sizes {@link isSiteStatic} wants to know. */
+export const siteTypes: readonly string[] = ["lock_class_key", "ratelimit_state"];
 
 /** Which macro made a site static: its name without the numbers of compiler and preprocessor. */
 export function siteStaticName(name: string): string {

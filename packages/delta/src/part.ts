@@ -52,8 +52,12 @@ export function isIgnored(section: ObjectSection): boolean {
 }
 
 /** Code and data that the kernel frees after boot or after a module has loaded. */
-export function isInit(part: Part): boolean {
-  return /^\.(init|meminit|head)\./.test(part.section.name);
+export function isInit({ section }: Part): boolean {
+  return isInitSection(section);
+}
+
+export function isInitSection({ name }: ObjectSection): boolean {
+  return /^\.(init|meminit|head)\./.test(name);
 }
 
 export function isCode(section: ObjectSection): boolean {

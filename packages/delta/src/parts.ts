@@ -36,7 +36,8 @@ export class Parts {
   readonly #resolved = new Map<ObjectSection, readonly (ObjectRelocation & { readonly place: number })[]>();
   readonly #references = new Map<Part, readonly Reference[]>();
 
-  constructor(object: ElfObject, architecture: Architecture) {
+  /** @param sizes bytes of the kernel's structures, by name */
+  constructor(object: ElfObject, architecture: Architecture, sizes: ReadonlyMap<string, number>) {
     this.object = object;
     this.architecture = architecture;
     const symbols = Map.groupBy(object.symbols, sectionOf);
@@ -50,6 +51,7 @@ export class Parts {
           section,
           isSpecial(section) ? [] : (symbols.get(section) ?? []),
           pointedAt.get(section) ?? new Set(),
+          sizes,
         ),
       );
     }

@@ -3,10 +3,10 @@
  * of them are looked for, whether or not a carried function has to do with them, because a change that is left out
  * silently is worse than one refused.
  */
-import { type ObjectSection, sectionNamed, STB_LOCAL, STB_WEAK, STT_FUNC, STT_OBJECT } from "@kgraft/elf";
+import { type ObjectSection, sectionNamed, STB_WEAK } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import { type Correlation, isStaticLocal } from "./correlate.ts";
-import { isPrefixSymbol, staticLocalName } from "./names.ts";
+import { staticLocalName } from "./names.ts";
 import { describe, isIgnored, isInit, isStorage, isWritable, type Part } from "./part.ts";
 import type { Parts } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
@@ -115,80 +115,6 @@ export function unsplitCode(parts: Parts): Reason[] {
       hint: "compile both objects with -ffunction-sections -fdata-sections",
     },
   ];
-}
-
-/**
- * Names that lead elsewhere than before: an alias that moved to another function, a function that parted from its alias,
- * what another unit defined before. Who holds the name in the running kernel holds an address, which stays what it was.
- */
-export function movedSymbols(original: Parts, patched: Parts, correlation: Correlation): Reason[] {
-  const before = definitions(original);
-  const elsewhere = definedElsewhere(original);
-  return [...definitions(patched)].flatMap(([name, now]): Reason[] => {
-    const was = before.get(name);
-    if (isInit(now.part)) return [];
-    if (was === undefined) return isShared(name, now.part) && elsewhere.has(name) ? [adopted(name, now)] : [];
-    if (isInit(was.part)) return [];
-    const isSame = correlation.originalOf(now.part) === was.part;
-    if (isSame && was.offset === now.offset) return [];
-    return [
-      {
-        code: "moved-symbol",
-        subject: name,
-        message: `${name} was ${wordsFor(name, was)}, is ${wordsFor(name, now)}: the running kernel has it bound already`,
-        hint: "leave the name where it is, and change what it leads to",
-      },
-    ];
-  });
-}
-
-/** Names that the unit refers to and does not define. */
-function definedElsewhere({ object }: Parts): ReadonlySet<string> {
-  return new Set(
-    object.symbols
-      .filter(({ place }) => ["undefined", "common"].includes(place.kind))
-      .map(({ name }) => name),
-  );
-}
-
-/** A static one is a copy of its own, as of a function that became `inline`. */
-function isShared(name: string, { symbols }: Part): boolean {
-  return symbols.some((symbol) => symbol.name === name && symbol.binding !== STB_LOCAL);
-}
-
-function adopted(name: string, now: Definition): Reason {
-  return {
-    code: "moved-symbol",
-    subject: name,
-    message: `${name} was defined elsewhere, is ${wordsFor(name, now)}: the running kernel would have two of it`,
-    hint: "leave the definition where it is, or give the new one another name",
-  };
-}
-
-interface Definition {
-  readonly part: Part;
-  /** From the start of the symbol that its part is called by. */
-  readonly offset: number;
-}
-
-function wordsFor(name: string, { part, offset }: Definition): string {
-  if (part.name === name) return `a ${part.kind} of its own`;
-  return offset === 0 ? `another name of ${describe(part)}` : `${describe(part)}+0x${offset.toString(16)}`;
-}
-
-/** Functions and variables by name, those with an identity, of names that occur once. */
-function definitions(parts: Parts): Map<string, Definition> {
-  const found = new Map<string, Definition | undefined>();
-  for (const part of parts.all) {
-    if ((part.kind !== "function" && part.kind !== "data") || isStaticLocal(part)) continue;
-    const main = part.symbols.find(({ name }) => name === part.name);
-    for (const { name, type, value } of part.symbols) {
-      if ((type !== STT_FUNC && type !== STT_OBJECT) || isPrefixSymbol(name)) continue;
-      const definition = { part, offset: value - (main?.value ?? part.start) };
-      found.set(name, found.has(name) ? undefined : definition);
-    }
-  }
-  return new Map([...found].flatMap(([name, one]) => (one === undefined ? [] : [[name, one] as const])));
 }
 
 /** A static local that may or may not be one of the original's: taken as new it would forget its value. */

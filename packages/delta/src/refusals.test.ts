@@ -405,14 +405,14 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       before: `${user(1)}\nasm("${table("__bug_table", ".long 1, 2, 3")}");`,
       after: `${user(2)}\nasm("${table("__bug_table", ".long 1, 2, 3")}");`,
       subject: "__bug_table",
-      target: kernelTarget({ entrySizes: new Map() }),
+      target: kernelTarget({ typeSizes: new Map() }),
     },
     {
       what: "a table whose entries are not as large as the kernel's types say",
       before: `int f(int x) { asm("1: ud2\\n${table("__bug_table", ".long 1b - ., 0, 0")}"); asm("1: ud2\\n${table("__bug_table", ".long 1b - ., 0, 0")}"); return value(x); }`,
       after: `int f(int x) { asm("1: ud2\\n${table("__bug_table", ".long 1b - ., 0, 0")}"); asm("1: ud2\\n${table("__bug_table", ".long 1b - ., 0, 0")}"); return value(x + 1); }`,
       subject: "__bug_table",
-      target: kernelTarget({ entrySizes: new Map([["bug_entry", 16]]) }),
+      target: kernelTarget({ typeSizes: new Map([["bug_entry", 16]]) }),
     },
   ],
   "grouped-section": [

@@ -9,7 +9,7 @@ import type { LinkTarget } from "./mod.ts";
 
 const sectionOfName = (verdict: Patched, name: string): ObjectSection | undefined =>
   verdict.object.sections.find((section) => section.name === name);
-const withoutTypes: LinkTarget = kernelTarget({ entrySizes: new Map() });
+const withoutTypes: LinkTarget = kernelTarget({ typeSizes: new Map() });
 
 /** Three functions, each with an instruction that a table tells of; `n` is what changes in one of them. */
 function functions(statement: (name: string) => string, n: number): string {

@@ -25,13 +25,13 @@ export class Special {
   readonly reasons: Reason[] = [];
   readonly #byOwner = new Map<Part, SpecialEntry[]>();
 
-  constructor(parts: Parts, entrySizes: ReadonlyMap<string, number>) {
+  constructor(parts: Parts, typeSizes: ReadonlyMap<string, number>) {
     const sections = Map.groupBy(parts.object.sections, ({ name }) => name);
     for (const table of specialTables) {
       const [companion] = sections.get(table.companion ?? "") ?? [];
       // -ffunction-sections may give each function its own table (__patchable_function_entries), of the same name.
       for (const section of sections.get(table.section) ?? []) {
-        this.#read(parts, table, section, companion, entrySizes);
+        this.#read(parts, table, section, companion, typeSizes);
       }
     }
   }
@@ -45,10 +45,10 @@ export class Special {
     table: SpecialTable,
     section: ObjectSection,
     companion: ObjectSection | undefined,
-    entrySizes: ReadonlyMap<string, number>,
+    typeSizes: ReadonlyMap<string, number>,
   ): void {
     if (section.sizeBytes === 0) return;
-    const size = sizeOf(section, table.entry, entrySizes);
+    const size = sizeOf(section, table.entry, typeSizes);
     const companionSize = (companion?.sizeBytes ?? 0) / (section.sizeBytes / Number(size));
     if (typeof size === "string" || !Number.isInteger(size) || !Number.isInteger(companionSize)) {
       const why = typeof size === "string" ? size : `it does not divide ${section.sizeBytes} bytes`;

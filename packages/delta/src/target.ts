@@ -1,9 +1,15 @@
 /** What the engine asks of the running kernel's side: where a name leads from a live-patch module. */
+import { siteTypes } from "./names.ts";
+import { entryTypes } from "./special-tables.ts";
+
+/** The kernel structures whose sizes the engine wants to know. */
+export const sizedTypes: readonly string[] = [...entryTypes, ...siteTypes];
+
 export interface LinkTarget {
   /** The object that the unit is linked into: `vmlinux` or a module's name. */
   readonly object: string;
-  /** Sizes of the kernel's structures, by name: those in `entryTypes`. */
-  readonly entrySizes: ReadonlyMap<string, number>;
+  /** Sizes of the kernel's structures, by name: those in `sizedTypes`, as far as they are known. */
+  readonly typeSizes: ReadonlyMap<string, number>;
   /** Where a symbol of this unit lies in the shipped object: the livepatch core finds functions to replace by it. */
   locate(request: SymbolRequest): Position;
   /** How code of a live patch reaches a symbol. */

@@ -47,11 +47,13 @@ function compileNow(source: string, more: readonly string[]): ElfObject {
   }
 }
 
+const hasEverything: LinkTarget["locate"] = () => ({ kind: "found", sympos: 0 });
+
 /** A kernel that exports printk and the tracer's entry, and has everything else once. */
 export function kernelTarget(change: Partial<LinkTarget> = {}): LinkTarget {
   return {
     object: "vmlinux",
-    entrySizes: new Map(
+    typeSizes: new Map(
       Object.entries({
         bug_entry: 12,
         exception_table_entry: 12,
@@ -60,9 +62,11 @@ export function kernelTarget(change: Partial<LinkTarget> = {}): LinkTarget {
         paravirt_patch_site: 16,
         static_call_site: 8,
         orc_entry: 6,
+        lock_class_key: 0,
+        ratelimit_state: 40,
       }),
     ),
-    locate: () => ({ kind: "found", sympos: 0 }),
+    locate: hasEverything,
     resolve: ({ name }): Resolution =>
       ["printk", "__fentry__"].includes(name)
         ? { kind: "exported" }
@@ -71,14 +75,32 @@ export function kernelTarget(change: Partial<LinkTarget> = {}): LinkTarget {
   };
 }
 
-/** The verdict on one unit's source before and after. */
+/** What the unit itself defines lies in the kernel as its original object has it. */
+function locateIn({ symbols }: ElfObject): LinkTarget["locate"] {
+  const defined = new Set(
+    symbols.flatMap(({ name, binding, place }) =>
+      place.kind === "section" ? [`${binding === 0} ${name}`] : [],
+    ),
+  );
+  return ({ name, local }) =>
+    defined.has(`${local} ${name}`)
+      ? { kind: "found", sympos: 0 }
+      : { kind: "missing", why: "the original object has it not" };
+}
+
+/**
+ * The verdict on one unit's source before and after. Unless the target says where symbols lie, the kernel has of the
+ * unit what its original has.
+ */
 export function deltaOf(
   before: string,
   after: string,
   target: LinkTarget = kernelTarget(),
   options: readonly string[] = [],
 ): Verdict {
-  return computeDelta(compile(before, options), compile(after, options), target);
+  const [original, patched] = [compile(before, options), compile(after, options)];
+  const isTold = target.locate !== hasEverything;
+  return computeDelta(original, patched, isTold ? target : { ...target, locate: locateIn(original) });
 }
 
 export type Patched = Extract<Verdict, { kind: "patched" }>;

@@ -2,7 +2,7 @@
  * What one symbol table tells of a kernel object, where the rest of the kernel is not at hand: an ELF image (vmlinux, a
  * module), or what `readelf -s --wide` printed of one.
  */
-import { entryTypes } from "@kgraft/delta";
+import { sizedTypes } from "@kgraft/delta";
 import {
   type ElfFile,
   ElfFormatError,
@@ -28,7 +28,7 @@ export function tableOfImage(file: ElfFile): KernelTable {
   const symbols = openSymbols(file);
   if (symbols.length === 0) throw noSymbols(file.source.name, "section .symtab");
   const hasTypes = findSection(file, ".BTF") !== undefined;
-  return { symbols, layouts: hasTypes ? readStructLayouts(file, entryTypes) : new Map() };
+  return { symbols, layouts: hasTypes ? readStructLayouts(file, sizedTypes) : new Map() };
 }
 
 const row =

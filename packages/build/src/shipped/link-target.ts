@@ -19,7 +19,7 @@ export interface NamedKernel extends Pick<ShippedKernel, "exports"> {
 
 export class UnitTarget implements LinkTarget {
   readonly object: string;
-  readonly entrySizes: ReadonlyMap<string, number>;
+  readonly typeSizes: ReadonlyMap<string, number>;
   readonly #kernel: NamedKernel;
   readonly #shipped: NamedObject;
   /** Names that the unit itself defines, for want of a better definition. */
@@ -31,7 +31,7 @@ export class UnitTarget implements LinkTarget {
     this.object = shipped.name;
     this.#kernel = kernel;
     this.#shipped = shipped;
-    this.entrySizes = new Map([...kernel.layouts].map(([name, { sizeBytes }]) => [name, sizeBytes]));
+    this.typeSizes = new Map([...kernel.layouts].map(([name, { sizeBytes }]) => [name, sizeBytes]));
     this.#weak = new Set(
       asShipped.symbols.flatMap(({ name, binding, place }) =>
         binding === STB_WEAK && place.kind === "section" ? [name] : [],

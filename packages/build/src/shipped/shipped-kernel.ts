@@ -6,7 +6,7 @@ import { readFileSync } from "node:fs";
 import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { type ElfFile, type ElfSymbol, findSection, openSymbols, sectionData } from "@kgraft/elf";
-import { entryTypes } from "@kgraft/delta";
+import { sizedTypes } from "@kgraft/delta";
 import { type KernelTree, readStructLayouts, type StructLayout, withElfFile } from "@kgraft/kernel";
 import { type Exports, moduleNameOf, parseSymvers } from "./exports.ts";
 import { SymbolIndex } from "./symbol-index.ts";
@@ -45,7 +45,7 @@ export class ShippedKernel {
     this.#modulePaths = modulePaths;
     this.exports = parseSymvers(readFileSync(tree.moduleSymvers, "utf8"));
     this.layouts = withElfFile(tree.vmlinux, "vmlinux", (file) =>
-      readStructLayouts(file, [...entryTypes, ...livepatchTypes]),
+      readStructLayouts(file, [...sizedTypes, ...livepatchTypes]),
     );
   }
 
