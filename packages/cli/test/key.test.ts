@@ -4,7 +4,7 @@ import { mkdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { makeDeb } from "../../release/test/make-package.ts";
+import { makeDeb, makeRpm } from "../../release/test/make-package.ts";
 import { type Finished, runKgraft, scratch } from "./kgraft.ts";
 
 const user = "Example live patches <patches@example.org>";
@@ -131,6 +131,19 @@ describe("a key in a file", () => {
   });
 });
 
+async function gpgTool(program: string, ...words: readonly string[]): Promise<string> {
+  const env = { ...process.env, GNUPGHOME: gnupg };
+  return (await promisify(execFile)(program, words, { env })).stdout;
+}
+
+/** Signed by that key alone, which is the only one that machines know, down to the .rpm packages. */
+async function checked(print: string, repository: string): Promise<void> {
+  expect(await signersOf(repository)).toEqual([print]);
+  const trust = at(`${print}.asc`);
+  await writeFile(trust, await ok("key", "show", "--key", print, "--armor"));
+  await ok("publish", "--repository", repository, "--check", "--trust", trust);
+}
+
 describe("a key in an agent", () => {
   test("kgraft key new --agent leaves it in the GnuPG home, and kgraft publish signs with it", async () => {
     const words = ["key", "new", "--name", user, "--agent", "--no-passphrase", "--json"];
@@ -141,10 +154,43 @@ describe("a key in an agent", () => {
     expect(file).toBeNull();
     const repository = at("by-agent");
     await ok("publish", deb, "--repository", repository, "--key", key.fingerprint);
-    expect(await signersOf(repository)).toEqual([key.fingerprint]);
-    const trust = await ok("key", "show", "--key", key.fingerprint, "--armor");
-    await writeFile(at("agent-public.asc"), trust);
-    await ok("publish", "--repository", repository, "--check", "--trust", at("agent-public.asc"));
+    await checked(key.fingerprint, repository);
+  });
+
+  test("one with a passphrase: refused while the agent has it not, then signs, packages too", async () => {
+    const words = ["key", "new", "--name", user, "--agent", "--passphrase-file", passphraseFile, "--json"];
+    const { key } = JSON.parse(await ok(...words)) as { key: { fingerprint: string } };
+    const packages = [deb, await makeRpm(place.path, { counter: 1 })];
+    const publish = ["publish", ...packages, "--key", key.fingerprint, "--repository"];
+    // The agent of a server: nobody is there to ask, and it is told the passphrase once.
+    await writeFile(join(gnupg, "gpg-agent.conf"), "allow-preset-passphrase\npinentry-program /bin/false\n");
+    await gpgTool("gpgconf", "--kill", "all");
+    expect(await kgraft(...publish, at("shut-agent"))).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /No pinentry\s+give the passphrase .* or let gpg-agent\s+have it/,
+      ) as string,
+    });
+    const listing = await gpgTool(
+      "gpg",
+      "--with-colons",
+      "--with-keygrip",
+      "--list-secret-keys",
+      key.fingerprint,
+    );
+    const grip = /^grp:+([0-9A-F]{40}):/m.exec(listing)?.[1] ?? "";
+    const preset = promisify(execFile)("/usr/lib/gnupg/gpg-preset-passphrase", ["--preset", grip], {
+      env: { ...process.env, GNUPGHOME: gnupg },
+    });
+    preset.child.stdin?.end(passphrase);
+    await preset;
+    await ok(...publish, at("open-agent"));
+    await checked(key.fingerprint, at("open-agent"));
+
+    // Or the command is told it.
+    await gpgTool("gpgconf", "--kill", "all");
+    await ok(...publish, at("told-agent"), "--passphrase-file", passphraseFile);
+    await checked(key.fingerprint, at("told-agent"));
   });
 
   test("one that the agent has not is refused", async () => {

@@ -57,7 +57,7 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
     // says "Corrupted protection" or "Invalid value".
     let last: Promise<unknown> = Promise.resolve();
     const sign = (input: string | Uint8Array, ...mode: string[]): Promise<string> => {
-      const words = ["--digest-algo", "SHA512", ...users, ...mode];
+      const words = [...mode, "--digest-algo", "SHA512", ...users];
       const signature = last.then(async () => (await runGpg(gpg, words, input)).toString("utf8"));
       last = signature.catch(() => {}); // told to whoever asked
       return signature;
@@ -67,7 +67,7 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
       home,
       passphrase,
       clearSign: (text) => sign(text, "--clear-sign"),
-      detachedSignature: (bytes) => sign(bytes, "--armor", "--detach-sign"),
+      detachedSignature: (bytes) => sign(bytes, "--detach-sign", "--armor"),
       [Symbol.asyncDispose]: () => removeHome(home),
     };
   } catch (error) {
