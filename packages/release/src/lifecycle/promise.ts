@@ -33,25 +33,24 @@ export function promise(
   const kernels = new Map((before?.kernels ?? []).map((kernel) => [kernel.release, kernel]));
   for (const { release, on } of published) {
     const known = kernels.get(release);
-    const since = known === undefined || on < known.since ? on : known.since;
-    kernels.set(release, promiseOne(release, since, known ?? null, policy));
+    if (known === undefined) kernels.set(release, { ...named(release), since: on, until: on });
+    else if (on < known.since) kernels.set(release, { ...known, since: on });
   }
+  // Thousands of kernels begin on a few days.
+  const reckoned = new Map<string, string>();
   for (const kernel of kernels.values()) {
-    kernels.set(kernel.release, promiseOne(kernel.release, kernel.since, kernel, policy));
+    const { release, since } = kernel;
+    const end = reckoned.get(since) ?? addMonths(since, policy.months);
+    reckoned.set(since, end);
+    const kept = kernel.until > end ? kernel.until : end;
+    const until = policy.kernels?.[release] ?? kept;
+    if (until !== kernel.until) kernels.set(release, { ...kernel, until });
   }
   const sorted = [...kernels.values()].toSorted((a, b) => (a.release < b.release ? -1 : 1));
   return { schema: "kgraft-lifecycle/1", kernels: sorted };
 }
 
-function promiseOne(
-  release: string,
-  since: string,
-  before: KernelLifecycle | null,
-  policy: LifecyclePolicy,
-): KernelLifecycle {
+function named(release: string): Pick<KernelLifecycle, "release" | "packages"> {
   const { deb, rpm } = patchPackageNames(release);
-  const reckoned = addMonths(since, policy.months);
-  const kept = before !== null && before.until > reckoned ? before.until : reckoned;
-  const until = policy.kernels?.[release] ?? kept;
-  return { release, packages: deb === rpm ? [deb] : [deb, rpm], since, until };
+  return { release, packages: deb === rpm ? [deb] : [deb, rpm] };
 }

@@ -84,12 +84,11 @@ export async function newPackages(
   );
   const news = [...fresh].map(([path, one]) => ({ path, file: one.file, copy: one.copy, one }));
   const of = (format: "deb" | "rpm"): typeof news => news.filter(({ one }) => one.format === format);
-  const entries = new Map(
-    [
-      ...(await debEntries(of("deb"), directory, signal)),
-      ...(await rpmEntries(of("rpm"), directory, signal)),
-    ].map((entry) => [entry.member, entry]),
-  );
+  const described = await Promise.all([
+    debEntries(of("deb"), directory, signal),
+    rpmEntries(of("rpm"), directory, signal),
+  ]);
+  const entries = new Map(described.flat().map((entry) => [entry.member, entry]));
   const added: NewPackage[] = [];
   for (const { path, one } of news) {
     const copy = join(directory, one.format, one.file);
