@@ -133,6 +133,15 @@ static noinline void show_messages(struct seq_file *m)
 	seq_puts(m, "messages: said\n");
 }
 
+/* runtime_ptr_USER_PTR_MAX: a constant that kernels since 6.12 write into their code at boot. */
+static noinline void show_constant(struct seq_file *m)
+{
+	int user = access_ok((void __user *)0x1000UL, 1);
+	int beyond = access_ok((void __user *)0x900000000000UL, 1);
+
+	seq_printf(m, "constant: %d %d\n", user, beyond);
+}
+
 static void show_all(struct seq_file *m)
 {
 	show_fault(m);
@@ -145,4 +154,5 @@ static void show_all(struct seq_file *m)
 	show_switch(m);
 	show_cold(m);
 	show_messages(m);
+	show_constant(m);
 }

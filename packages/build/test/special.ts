@@ -86,6 +86,7 @@ function specialSections(suite: Suite): void {
     ["tables of a switch and of strings", "switch: nought one two three four five many"],
     [".cold: the unlikely part", "cold: has run"],
     ["messages", "messages: said"],
+    ["runtime_ptr_USER_PTR_MAX: the constant is loaded", "constant: 1 0"],
   ])("%s", (_, line) => {
     expect(shown).toContain(line);
   });

@@ -25,6 +25,7 @@ import {
 } from "./patchability.ts";
 import { ambiguousPlaces } from "./places.ts";
 import type { Reason } from "./reasons.ts";
+import { withConstantsLoaded } from "./runtime-constants.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
 import type { LinkTarget } from "./target.ts";
@@ -71,9 +72,10 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
       `cannot compare ${original.name} with ${patched.name}: machines are ${original.machine} and ${patched.machine}, wanted ${knownMachines} for both`,
     );
   }
+  const loadable = (object: ElfObject): ElfObject => withConstantsLoaded(object, architecture, target);
   // 1. Cut both objects into parts, and read the tables about them.
-  const before = new Parts(original, architecture, target.typeSizes);
-  const after = new Parts(patched, architecture, target.typeSizes);
+  const before = new Parts(loadable(original), architecture, target.typeSizes);
+  const after = new Parts(loadable(patched), architecture, target.typeSizes);
   const specialBefore = new Special(before, target.typeSizes);
   const specialAfter = new Special(after, target.typeSizes);
 
@@ -126,7 +128,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     else functions.push(replaced);
   }
   const ambiguous = ambiguousPlaces(selection.parts, after, correlation);
-  const tables = labelTables(after, selection.parts, correlation);
+  const tables = labelTables(after, selection.parts);
   reasons.push(...selection.reasons, ...output.reasons, ...ambiguous, ...tables);
   const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };

@@ -4,31 +4,27 @@
  */
 import { STB_LOCAL, STT_NOTYPE } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
-import type { Correlation } from "./correlate.ts";
 import { describe, isInit, isStorage, type Part } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import { isSpecial } from "./special-tables.ts";
 
 /**
- * Tables that stay in the running kernel and lead into the middle of a function that is replaced: the replacement would
- * jump back into the original by them (labels as values), or miss what the kernel did at boot to the places that they
- * list (`runtime_ptr_dentry_hashtable` of fs/dcache.c).
+ * Tables that stay behind and lead into the middle of a function that is carried: it would jump back into the original
+ * by them (labels as values), or miss what the kernel did at boot to the places that they list (`runtime_shift_d_hash_shift` of fs/dcache.c).
  */
-export function labelTables(after: Parts, selected: ReadonlySet<Part>, correlation: Correlation): Reason[] {
-  const isReplaced = (part: Part): boolean =>
-    selected.has(part) && correlation.originalOf(part) !== undefined;
+export function labelTables(after: Parts, selected: ReadonlySet<Part>): Reason[] {
   return after.all.flatMap((from): Reason[] => {
     if (isSpecial(from.section) || isInit(from) || selected.has(from)) return [];
     if (from.kind !== "data" && isStorage(from.section)) return [];
     return after.references(from).flatMap((reference): Reason[] => {
       const inside = functionEntered(reference);
-      if (inside === undefined || !isReplaced(inside)) return [];
+      if (inside === undefined || !selected.has(inside)) return [];
       return [
         {
           code: "changed-data",
           subject: describe(from),
-          message: `${describe(from)} of section ${from.section.name} holds places within ${describe(inside)}, and would go on to hold the original's`,
+          message: `${describe(from)} of section ${from.section.name} holds places within ${describe(inside)}, which the kernel would not find in the live patch`,
           hint: "leave that function as it is, and change its callers",
         },
       ];

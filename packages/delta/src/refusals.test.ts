@@ -55,13 +55,6 @@ const beforeArray = (n: number): string =>
 /** What it changes has the size that it had, so that every label stays where it was. */
 const threaded = (type: string, n: number): string =>
   `int f(int i) { ${type} way[] = { &&a, &&b }; goto *way[i]; a: return value(1); b: return value(${n}); }`;
-const rewritten = (n: number): string => `
-  int f(void) {
-    long table;
-    asm("movabs $0x0123456789abcdef, %0\\n1:\\n"
-        ".pushsection runtime_ptr_hashtable,\\"a\\"\\n.long 1b - 8 - .\\n.popsection" : "=r"(table));
-    return value(table + ${n});
-  }`;
 const untyped = (section: string, contents: string): string =>
   `${user(1)}\nasm(".pushsection ${section}\\n.globl place\\nplace: ${contents}\\n.popsection");`;
 const afterVariable = (n: number): string =>
@@ -151,12 +144,6 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       before: threaded("static void *", 2),
       after: threaded("static void *", 3),
       subject: "way.0",
-    },
-    {
-      what: "a function with places that the kernel rewrites once (runtime_const_ptr())",
-      before: rewritten(1),
-      after: rewritten(2),
-      subject: "runtime_ptr_hashtable+0x0",
     },
     {
       what: "assembly of a name without a type",

@@ -19,6 +19,7 @@ export {
 export { mergeObjects } from "./merge.ts";
 export { readBuildId } from "./notes.ts";
 export {
+  copyObject,
   type ElfObject,
   type LivepatchRelocations,
   type ObjectRelocation,

@@ -146,6 +146,33 @@ export function readObject(
   };
 }
 
+/** The same graph once more, to be changed without changing the first. */
+export function copyObject(object: ElfObject): ElfObject {
+  const sections = new Map(object.sections.map((one) => [one, { ...one, data: one.data.slice() }]));
+  const symbols = new Map<ObjectSymbol, ObjectSymbol>();
+  const symbolOf = (one: ObjectSymbol): ObjectSymbol => {
+    let copy = symbols.get(one);
+    if (copy === undefined) symbols.set(one, (copy = { ...one, place: copiedPlace(one.place, sections) }));
+    return copy;
+  };
+  const copied = (relocations: readonly ObjectRelocation[]): ObjectRelocation[] =>
+    relocations.map((one) => ({ ...one, symbol: symbolOf(one.symbol) }));
+  for (const section of sections.values()) {
+    section.relocations = copied(section.relocations);
+    section.livepatchRelocations = section.livepatchRelocations.map(({ patchedObject, relocations }) => ({
+      patchedObject,
+      relocations: copied(relocations),
+    }));
+    section.linkedTo = section.linkedTo && sections.get(section.linkedTo);
+  }
+  return { ...object, sections: [...sections.values()], symbols: object.symbols.map(symbolOf) };
+}
+
+function copiedPlace(place: SymbolPlace, sections: ReadonlyMap<ObjectSection, ObjectSection>): SymbolPlace {
+  const section = place.kind === "section" ? sections.get(place.section) : undefined;
+  return section === undefined ? place : { kind: "section", section };
+}
+
 /** The first section of that name. */
 export function sectionNamed(object: ElfObject, name: string): ObjectSection | undefined {
   return object.sections.find((section) => section.name === name);

@@ -1,4 +1,4 @@
-import { EM_X86_64, type ObjectSection } from "@kgraft/elf";
+import { EM_X86_64, type ObjectRelocation, type ObjectSection } from "@kgraft/elf";
 import { x86_64 } from "./x86-64.ts";
 
 /** What the engine must know of a processor. One file per architecture in this folder. */
@@ -22,6 +22,14 @@ export interface Architecture {
   isBranch(code: Uint8Array, offset: number, type: number): boolean;
   /** Whether the field at `offset` may be an address that code computes with, as opposed to a place that it reads. */
   takesAddress(code: Uint8Array, offset: number, type: number): boolean;
+  /** Whether at `offset` is the constant of an instruction that gives it to a register, as wide as an address. */
+  canLoadInstead(code: Uint8Array, offset: number): boolean;
+  /**
+   * Makes that instruction load the register from memory.
+   *
+   * @returns the field that says from where, to be related to the variable
+   */
+  loadInstead(code: Uint8Array, offset: number): Pick<ObjectRelocation, "offset" | "type" | "addend">;
   /** Whether ftrace can redirect the function that lies at `start` of the section: the compiler left it an entry. */
   hasTracedEntry(section: ObjectSection, start: number): boolean;
 }

@@ -20,6 +20,11 @@ const R_X86_64_32S = 11;
 const R_X86_64_PC8 = 15;
 const R_X86_64_PC64 = 24;
 
+/** Prefixes: of 64 bits, and the fourth bit of the register in ModRM.reg, or in the opcode. */
+const REX_W = 0x48;
+const REX_R = 0x04;
+const REX_B = 0x01;
+
 /** The types that the kernel's module loader applies (arch/x86/kernel/module.c). */
 const fieldSizes: Readonly<Record<number, number>> = {
   [R_X86_64_NONE]: 0,
@@ -54,6 +59,21 @@ export const x86_64: Architecture = {
       place: end + (sizeBytes === 4 ? view.getInt32(offset, true) : view.getInt8(offset)),
       distance: end - offset,
     }));
+  },
+  // movabs $imm64,%reg: REX.W, and REX.B for r8 to r15; B8 and the register; the constant.
+  canLoadInstead: (code, offset) =>
+    offset >= 2 &&
+    offset + 8 <= code.length &&
+    (code[offset - 2]! & ~REX_B) === REX_W && // both are within the code
+    (code[offset - 1]! & ~7) === 0xb8,
+  // mov disp32(%rip),%reg: REX.W, and REX.R; 8B; the register, and 5; the distance. It is three bytes shorter.
+  loadInstead(code, offset) {
+    const isHigh = (code[offset - 2]! & REX_B) !== 0; // as was looked at
+    const register = code[offset - 1]! & 7;
+    const load = [REX_W | (isHigh ? REX_R : 0), 0x8b, (register << 3) | 5, 0, 0, 0, 0];
+    const nopl = [0x0f, 0x1f, 0x00];
+    code.set([...load, ...nopl], offset - 2);
+    return { offset: offset + 1, type: R_X86_64_PC32, addend: -4 };
   },
   hasTracedEntry: (section, start) => hasFentry(section, start),
 };
