@@ -6,7 +6,7 @@
  *
  * The guest is emulated: its times mean something only beside each other.
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, stat } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buildKgr } from "@kgraft/host/build";
@@ -22,6 +22,8 @@ const scratch = await mkdtemp(join(tmpdir(), "kgr-bench-"));
 const modules = await makeModules(kernel);
 try {
   const binary = await buildKgr({ signal });
+  const { size } = await stat(binary);
+  console.log(`kgr is one static file of ${size} bytes\n`);
   const files = await benchFiles({ binary, modules, scratch });
   await inGuest(async (guest) => {
     for (const tasks of [100, 20_000]) {

@@ -10,9 +10,9 @@ kgraft_without_npm_settings() { # command and its arguments
 }
 
 kgraft_install() { # folder, what it brings
-  if [ -f "$1/node_modules/.installed" ] && cmp -s "$1/package-lock.json" "$1/node_modules/.installed"; then
-    return 0
-  fi
+  # The lock file is looked into only where it is the younger one: each command starts with this.
+  [ "$1/node_modules/.installed" -nt "$1/package-lock.json" ] && return 0
+  cmp -s "$1/package-lock.json" "$1/node_modules/.installed" && return 0
   case $(uname -sm) in
     "Linux x86_64") ;;
     *) echo "kgraft: this is $(uname -sm); kgraft needs Linux on amd64 (Debian 12)" >&2; exit 69 ;;
