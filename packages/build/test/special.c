@@ -1,6 +1,6 @@
 /*
- * What version_proc_show() becomes in special.test.ts: one function for each special section of the kernel, new in the
- * live patch, with an outcome that can be read from /proc/version.
+ * What version_proc_show() becomes in special.test.ts, together with rewritten.c: one function for each special section of
+ * the kernel, new in the live patch, with an outcome that can be read from /proc/version.
  */
 #include <linux/bug.h>
 #include <linux/jump_label.h>
@@ -59,7 +59,8 @@ static noinline void show_call(struct seq_file *m)
 	might_resched();
 	first = static_call(kgraft_greet)();
 	static_call_update(kgraft_greet, greet_two);
-	seq_printf(m, "call: %d then %d\n", first, static_call(kgraft_greet)());
+	seq_printf(m, "call: %d then %d", first, static_call(kgraft_greet)());
+	seq_printf(m, ", %s\n", calls(_THIS_IP_, (unsigned long)greet_two) ? "plain" : "by trampoline");
 	static_call_update(kgraft_greet, greet_one);
 }
 
@@ -155,4 +156,5 @@ static void show_all(struct seq_file *m)
 	show_cold(m);
 	show_messages(m);
 	show_constant(m);
+	show_rewritten(m);
 }

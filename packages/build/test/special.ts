@@ -6,6 +6,7 @@ import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { bytesSource, type ElfObject, readObject, sectionOf } from "@kgraft/elf";
 import { bootGuest, type Guest } from "@kgraft/lab";
 import type { KernelTree } from "@kgraft/kernel";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -14,7 +15,8 @@ import { settled } from "./settled.ts";
 
 async function edits(kernel: KernelTree): Promise<readonly Edit[]> {
   const sleepers = ["kernel/time/sleep_timeout.c", "kernel/time/hrtimer.c"]; // it moved to the first in 6.14
-  const code = await readFile(join(import.meta.dirname, "special.c"), "utf8");
+  const files = ["rewritten.c", "special.c"].map((name) => readFile(join(import.meta.dirname, name), "utf8"));
+  const code = (await Promise.all(files)).join("\n");
   return [
     {
       path: "fs/proc/version.c",
@@ -26,6 +28,18 @@ async function edits(kernel: KernelTree): Promise<readonly Edit[]> {
       path: "fs/drop_caches.c",
       find: "\t\tif (!stfu) {",
       replace: '\t\tpr_info("kgraft: the static local is %d\\n", stfu);\n\t\tif (!stfu) {',
+    },
+    // .data..read_mostly: variables of the running kernel, and a new one of the live patch.
+    {
+      path: "mm/util.c",
+      find: "unsigned long vm_commit_limit(void)\n{",
+      replace:
+        "static unsigned long kgraft_spare __read_mostly = 1000;\nunsigned long vm_commit_limit(void)\n{",
+    },
+    {
+      path: "mm/util.c",
+      find: "\tallowed += total_swap_pages;",
+      replace: "\tallowed += total_swap_pages + READ_ONCE(kgraft_spare);",
     },
     // .sched.text: the call of its neighbour has no relocation in the object.
     {
@@ -47,7 +61,9 @@ export function describeSpecialSections(suite: Suite): void {
 function specialSections(suite: Suite): void {
   let directory: string;
   let guest: Guest;
+  let module: ElfObject;
   let shown: readonly string[];
+  let limitBefore: number;
 
   const run = async (command: string): Promise<string> => {
     const { status, stdout, stderr } = await guest.run(command, { timeoutMs: 60_000 });
@@ -58,15 +74,21 @@ function specialSections(suite: Suite): void {
   const load = (name: string): Promise<string> => run(`insmod /root/${name}.ko; ${settled(name)}`);
   const revert = (name: string): Promise<string> =>
     run(`echo 0 >/sys/kernel/livepatch/${name}/enabled; ${settled(name)}; rmmod ${name}`);
+  const commitLimitKb = async (): Promise<number> =>
+    Number(/CommitLimit:\s+(\d+) kB/.exec(await run("cat /proc/meminfo"))?.[1]);
   const log = (text: string): Promise<string> => run(`dmesg | grep -c '${text}' || true`);
 
   beforeAll(async () => {
     const kernel = await testKernel(suite);
     directory = await mkdtemp(join(tmpdir(), "kgraft-special-"));
     const special = await buildEdits(kernel, directory, "special", await edits(kernel));
+    module = readObject(bytesSource("special.ko", await readFile(special.modulePath)));
     const files = [{ path: "/root/special.ko", source: special.modulePath }];
-    guest = await bootGuest({ kernel, files, cpus: 1, timeoutMs: 180_000 });
+    // One processor and no mitigations: so that the kernel has something to rewrite in each table.
+    const kernelParameters = ["mitigations=off"];
+    guest = await bootGuest({ kernel, files, cpus: 1, kernelParameters, timeoutMs: 180_000 });
     await run("echo 4 >/proc/sys/vm/drop_caches");
+    limitBefore = await commitLimitKb();
     await load("special");
     shown = (await run("cat /proc/version")).split("\n");
   });
@@ -77,10 +99,15 @@ function specialSections(suite: Suite): void {
   });
 
   test.each([
-    ["__ex_table: a fault is handled", "fault: -14 64"],
+    ["__ex_table: a fault in the kernel's code is handled", "fault: -14 64"],
+    ["__ex_table: faults in the patch's own code are handled", "exception: -14 -14"],
     ["__bug_table: a warning returns", "warning: went on"],
     ["__jump_table: keys of vmlinux and of the patch", "branch: vmlinux off, own off, then on"],
-    [".static_call_sites: calls of vmlinux and of the patch", "call: 1 then 2"],
+    [".static_call_sites: calls of vmlinux and of the patch", "call: 1 then 2, plain"],
+    [".parainstructions, or .altinstructions: a call through a pointer", "paravirt: 1, plain"],
+    [".retpoline_sites: a call through a register", "retpoline: 42, by register"],
+    [".return_sites: a return", "return: plain"],
+    [".noinstr.text: code that is not traced", "noinstr: 42"],
     [".altinstructions, .altinstr_aux: what the processor can", "alternative: tsc lm no k6"],
     [".smp_locks: a locked instruction", "atomic: 1"],
     ["tables of a switch and of strings", "switch: nought one two three four five many"],
@@ -89,6 +116,44 @@ function specialSections(suite: Suite): void {
     ["runtime_ptr_USER_PTR_MAX: the constant is loaded", "constant: 1 0"],
   ])("%s", (_, line) => {
     expect(shown).toContain(line);
+  });
+
+  // A kernel without IBT has no landing places, and none of them to seal.
+  test(".ibt_endbr_seal: what is only called is no landing place any more", () => {
+    expect(shown).toContain(suite === "bookworm" ? "seal: sealed, sealed" : "seal: sealed, open");
+  });
+
+  // The kernel reads it only where it counts the depth of calls, which no processor of a guest asks for.
+  test(".call_sites: the calls of each function", () => {
+    const sites = module.sections.find(({ name }) => name === ".call_sites");
+    const callers = new Set(sites?.relocations.map(({ symbol }) => sectionOf(symbol)?.name));
+    const wanted = [".text.show_fault", ".text.version_proc_show", ".text.vm_commit_limit"];
+    expect(wanted.filter((name) => callers.has(name))).toEqual(suite === "bookworm" ? [] : wanted);
+  });
+
+  test(".noinstr.text: kprobes keep away from it", async () => {
+    expect(await run("grep quiet /sys/kernel/debug/kprobes/blacklist")).toMatch(/\tquiet \[special\]$/);
+  });
+
+  test("__mcount_loc: what is traced of the patch", async () => {
+    const traced = await run("grep -F '[special]' /sys/kernel/debug/tracing/available_filter_functions");
+    expect(traced.split("\n")).toEqual(
+      expect.arrayContaining(["version_proc_show [special]", "show_fault [special]"]),
+    );
+    expect(traced).not.toMatch(/^quiet/m);
+  });
+
+  test(".orc_unwind: the stack is walked through the patch", async () => {
+    expect(await run("dmesg | grep -v ' ? '")).toMatch(
+      /version_proc_show\+\S+ \[special\]\n[^\n]* seq_read_iter\+/,
+    );
+  });
+
+  test(".data..read_mostly: variables of vmlinux and of the patch", async () => {
+    expect(await commitLimitKb()).toBe(limitBefore + 4 * 1000);
+    await run("echo 0 >/proc/sys/vm/overcommit_ratio");
+    expect(await commitLimitKb()).toBe(4 * 1000);
+    await run("echo 50 >/proc/sys/vm/overcommit_ratio");
   });
 
   test(".data..percpu: variables of vmlinux and of the patch", () => {
