@@ -28,6 +28,7 @@ export function quickjsSystem(): System {
     firstByte,
     linkCount: (path) => os.stat(path)[0]?.nlink ?? 0,
     readBytesAt,
+    readPieces,
     readDirectory,
     writeFile,
     replaceFile,
@@ -139,6 +140,35 @@ function readBytesAt(path: string, offset: number, lengthBytes: number): Uint8Ar
       }
     }
     return new Uint8Array(bytes, 0, at);
+  } finally {
+    os.close(fd);
+  }
+}
+
+function readPieces(path: string, use: (piece: Uint8Array) => number): void {
+  const fd = expect(n`open`, path, os.open(path, os.O_RDONLY));
+  const bytes = new Uint8Array(buffer.byteLength); // use() may read other files
+  try {
+    for (let [filled, kept] = [0, 0]; ;) {
+      const count = os.read(fd, bytes.buffer, filled, bytes.length - filled);
+      if (errorName(-count) === "EINTR") {
+        continue;
+      }
+      filled += expect(n`read`, path, count);
+      if (count > 0 && filled < bytes.length) {
+        continue; // /proc gives a page at a time
+      }
+      if (filled === kept) {
+        return;
+      }
+      const used = use(bytes.subarray(0, filled));
+      if (used === 0 && filled === bytes.length) {
+        throw new SystemError(n`read`, path, "EFBIG");
+      }
+      bytes.copyWithin(0, used, filled);
+      filled -= used;
+      kept = filled;
+    }
   } finally {
     os.close(fd);
   }

@@ -19,6 +19,13 @@ export interface System {
   linkCount(path: string): number;
   /** Bytes of a file from an offset on; fewer where it ends or no more can be read. @throws SystemError */
   readBytesAt(path: string, offset: number, lengthBytes: number): Uint8Array;
+  /**
+   * Hands a large file on in pieces. `use` answers how many bytes of its piece it needs no more; the others come again
+   * before the next ones, and are dropped at the end of the file. The piece is no longer its own afterwards.
+   *
+   * @throws SystemError where it cannot be read, or `use` needs more at once than a piece has (`EFBIG`).
+   */
+  readPieces(path: string, use: (piece: Uint8Array) => number): void;
   /** Names in a directory, without `.` and `..`. @throws SystemError */
   readDirectory(path: string): readonly string[];
   /** Writes to a file that exists, as sysfs wants it: in one write. @throws SystemError */

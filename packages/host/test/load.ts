@@ -72,6 +72,7 @@ function testsOfPatching(scene: () => Scene): void {
     await says("rmmod lp_pair");
   });
 
+  // On 6.12 this takes minutes, as does a storm of forks: docs/limits.md, "rewriting each call of cond_resched()".
   test("all processors busy, in user space and in the kernel", async () => {
     const spin = "(while :; do :; done) & (dd if=/dev/zero of=/dev/null bs=1M) & ";
     const busy = await scene().begin(`${spin.repeat(2)} echo ready; wait`);

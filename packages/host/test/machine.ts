@@ -176,6 +176,9 @@ interface Hooks {
   readonly sleep: (durationMs: number) => void;
 }
 
+/** Small, so that lines are cut everywhere. */
+const pieceBytes = 7;
+
 function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks): System {
   return {
     readBytes(file, limitBytes) {
@@ -195,6 +198,13 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
           closeSync(fd);
         }
       }),
+    readPieces(file, use) {
+      const bytes = new Uint8Array(attempt("read", file, () => readFileSync(root + file)));
+      for (let [at, end] = [0, 0]; end < bytes.length;) {
+        end = Math.min(end + pieceBytes, bytes.length);
+        at += use(bytes.subarray(at, end));
+      }
+    },
     readDirectory: (file) => attempt("list", file, () => readdirSync(root + file)),
     writeFile: (file, text) => attempt("write", file, () => writeFileSync(root + file, text, { flag: "r+" })),
     replaceFile(file, text) {
