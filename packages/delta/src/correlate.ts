@@ -8,7 +8,8 @@
  * 3. Clones whose number moved: `ext4_mb_use_preallocated.constprop.0` and `.constprop.1`, where there is one each.
  * 4. Static locals, whose number gcc counts anew each time, by what uses them:
  *    `ext4_grpinfo_slab_create_mutex.20` is the one that ext4_mb_init() refers to in both objects.
- * 5. Static locals that are the only ones of their name in both.
+ * 5. Static locals that are the only ones of their name in both, where the code that uses them may have moved from one
+ *    function to the other. The `calls` of a function that has none any more is not that of a function elsewhere.
  */
 import { staticLocalName, withoutCloneNumbers } from "./names.ts";
 import { bytesEqual, isInit, type Part } from "./part.ts";
@@ -29,8 +30,13 @@ export function correlate(original: Parts, patched: Parts): Correlation {
     part.kind === "function" && part.name !== undefined ? withoutCloneNumbers(part.name) : undefined,
   );
   pairByUse(pairs, original, patched);
-  pairByKey(pairs, original, patched, (part) =>
-    isStaticLocal(part) ? staticLocalName(part.name ?? "") : undefined,
+  const may = movesOfUse(pairs, original, patched);
+  pairByKey(
+    pairs,
+    original,
+    patched,
+    (part) => (isStaticLocal(part) ? staticLocalName(part.name ?? "") : undefined),
+    may,
   );
   return {
     originalOf: (part) => pairs.originals.get(part),
@@ -64,6 +70,7 @@ function pairByKey(
   original: Parts,
   patched: Parts,
   key: (part: Part) => string | undefined,
+  may: (from: Part, to: Part) => boolean = () => true,
 ): void {
   const group = (parts: Parts, isLeft: (part: Part) => boolean): Map<string, Part[]> =>
     Map.groupBy(
@@ -74,7 +81,13 @@ function pairByKey(
   for (const [name, candidates] of group(patched, (part) => !pairs.originals.has(part))) {
     const [from, ...more] = originals.get(name) ?? [];
     const [to] = candidates;
-    if (from !== undefined && to !== undefined && more.length === 0 && candidates.length === 1)
+    if (
+      from !== undefined &&
+      to !== undefined &&
+      more.length === 0 &&
+      candidates.length === 1 &&
+      may(from, to)
+    )
       pairs.add(from, to);
   }
 }
@@ -126,6 +139,38 @@ function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
     }
     for (const [from, to] of votes.unanimous()) pairs.add(from, to);
   }
+}
+
+/**
+ * Whether code that used the one may be what uses the other now: it moved into a function that the former user calls, or
+ * out of one that the present user called; or the function has another name now, and the same caller.
+ */
+function movesOfUse(pairs: Pairs, original: Parts, patched: Parts): (from: Part, to: Part) => boolean {
+  return (from, to) => {
+    const before = usersOf(original, from);
+    const after = usersOf(patched, to);
+    if (before.size === 0 || after.size === 0) return true;
+    const isGone = before.isDisjointFrom(pairs.taken);
+    const isNew = ![...after].some((user) => pairs.originals.has(user));
+    return [...pairs.originals].some(([now, was]) => {
+      const [usedBefore, usesNow] = [before.has(was), after.has(now)];
+      if (usedBefore || usesNow)
+        return (
+          (usedBefore && usesNow) ||
+          (usedBefore ? reaches(patched, now, after) : reaches(original, was, before))
+        );
+      return isGone && isNew && reaches(original, was, before) && reaches(patched, now, after);
+    });
+  };
+}
+
+function reaches(parts: Parts, from: Part, places: ReadonlySet<Part>): boolean {
+  return parts.references(from).some(({ target }) => target.kind === "part" && places.has(target.part));
+}
+
+function usersOf(parts: Parts, used: Part): Set<Part> {
+  const places = new Set([used]);
+  return new Set(parts.all.filter((part) => reaches(parts, part, places)));
 }
 
 class Votes {

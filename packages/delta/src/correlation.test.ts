@@ -115,6 +115,48 @@ describe("computeDelta() point 7, names without identity", () => {
     expect(verdict.object.sections.filter(({ name }) => name.startsWith(".data.calls"))).toHaveLength(1);
   });
 
+  /** Each function is what the one before it was, or has the static local. */
+  const owners = (owner: "f" | "g" | "none", more = "", call = "g(x)"): string => `
+    ${owner === "g" ? "" : more}
+    noinline int g(int x) { ${owner === "g" ? "static int calls = 5; x += calls++;" : ""} return value(x * 2); }
+    noinline int f(int x) { ${owner === "f" ? "static int calls = 5; x += calls++;" : ""} return value(x * 3); }
+    int user(int x) { return f(x) + ${call}; }`;
+
+  test("static locals: that of one function is not another's, where the one has none any more", () => {
+    expect(deltaOf(owners("f"), owners("g"))).toMatchObject({
+      kind: "refused",
+      reasons: [{ code: "ambiguous-static" }],
+    });
+    const fresh = "int h(int x) { static int calls = 5; return value(x + calls++); }";
+    expect(deltaOf(owners("f"), owners("none", fresh))).toMatchObject({
+      kind: "refused",
+      reasons: [{ code: "ambiguous-static" }],
+    });
+  });
+
+  const count = "static int calls = 5; return value(x + calls++);";
+  test.each([
+    [
+      "into a function that the former user calls",
+      `int f(int x) { ${count} }`,
+      `static noinline int count(int x) { ${count} }\nint f(int x) { value(x); return count(x); }`,
+    ],
+    [
+      "out of a function that the user called",
+      `static noinline int count(int x) { ${count} }\nint f(int x) { value(x); return count(x); }`,
+      `int f(int x) { value(x); ${count} }`,
+    ],
+    [
+      "into a function of another name",
+      `static noinline int count(int x) { ${count} }\nint f(int x) { return count(x) + 1; }`,
+      `static noinline int renamed(int x) { ${count} }\nint f(int x) { return renamed(x) + 1; }`,
+    ],
+  ])("static locals: with the code that moves %s", (_, before, after) => {
+    const verdict = patchedOf(before, after);
+    const all = verdict.object.sections.flatMap(({ name }) => referencesOf(verdict, name));
+    expect(all).toContainEqual(expect.stringMatching(/^original calls\.\d+$/));
+  });
+
   test("static locals' constants: carried where they changed, found where they did not", () => {
     const source = (last: number, n: number): string => `
       int pick(int i) { static const int table[] = { 3, 1, 4, ${last} }; return value(table[i] + ${n}); }`;

@@ -9,7 +9,7 @@ import { Comparison } from "./compare.ts";
 import { correlate, type Correlation } from "./correlate.ts";
 import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
 import type { LivepatchReference } from "./klp.ts";
-import { changedLabels, labelTables } from "./labels.ts";
+import { changedLabels, labelTables, sharedLabels } from "./labels.ts";
 import { movedSymbols } from "./moved-symbols.ts";
 import { Output } from "./output.ts";
 import { describe, isDeclaration, isInit, type Part } from "./part.ts";
@@ -103,6 +103,7 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     ...movedSymbols(before, after, correlation, target),
     ...announced.reasons,
     ...changed.flatMap(({ main }) => unreplaceable(correlation.originalOf(main)!, before)), // changed ones have an original
+    ...sharedLabels(changed.flatMap(({ parts }) => parts)),
   ];
   const declared = after.all.filter(isDeclaration);
   if (changed.length + added.length + declared.length + reasons.length === 0) return { kind: "unchanged" };

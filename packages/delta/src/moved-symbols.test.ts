@@ -82,6 +82,24 @@ const refusals = [
   },
 ];
 
+describe("movedSymbols() between sections", () => {
+  test.each([".kprobes.text", ".noinstr.text", ".cpuidle.text", ".irqentry.text", ".entry.text"])(
+    "a function that is in %s now is refused, whether or not it changed",
+    (section) => {
+      const reason = { code: "moved-symbol", subject: "user" };
+      for (const n of [1, 2]) {
+        const verdict = deltaOf(user(1), `section("${section}") ${user(n)}`);
+        expect(verdict).toMatchObject({ kind: "refused", reasons: [reason] });
+      }
+    },
+  );
+
+  test("a function that is likelier or less likely now is no other", () => {
+    expect(deltaOf(user(1), `section(".text.unlikely.user") ${user(1)}`)).toEqual({ kind: "unchanged" });
+    expect(replacedBy(patchedOf(user(1), `section(".sched.text") ${user(2)}`))).toEqual(["user"]);
+  });
+});
+
 describe("movedSymbols() between units", () => {
   test.each(refusals)("$what is refused", ({ before, after, subject, target }) => {
     const verdict = deltaOf(before, after, target ?? kernelTarget());

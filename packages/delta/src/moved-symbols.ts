@@ -29,6 +29,7 @@ export function movedSymbols(
 ): Reason[] {
   return [
     ...movedWithin(original, patched, correlation),
+    ...movedIntoRange(patched, correlation),
     ...adopted(original, patched, target),
     ...givenAway(original, patched, correlation, target),
   ];
@@ -48,6 +49,32 @@ function movedWithin(original: Parts, patched: Parts, correlation: Correlation):
         subject: name,
         message: `${name} was ${wordsFor(name, was)}, is ${wordsFor(name, now)}: the running kernel has it bound already`,
         hint: "leave the name where it is, and change what it leads to",
+      },
+    ];
+  });
+}
+
+/**
+ * Sections of code that the kernel asks addresses about: where no probe may be, where no instrumentation is, where a
+ * processor idles, what an interrupt enters by. What is `__kprobes` or `noinstr` now can still be probed in the running
+ * kernel, whether or not it is replaced.
+ */
+const askedRange = /^\.(kprobes|noinstr|cpuidle|irqentry|softirqentry|entry)\.text/;
+
+function rangeOf({ section }: Part): string {
+  return askedRange.exec(section.name)?.[0] ?? "";
+}
+
+function movedIntoRange(patched: Parts, correlation: Correlation): Reason[] {
+  return patched.all.flatMap((part): Reason[] => {
+    const was = part.kind === "function" ? correlation.originalOf(part) : undefined;
+    if (was === undefined || rangeOf(was) === rangeOf(part)) return [];
+    return [
+      {
+        code: "moved-symbol",
+        subject: describe(part),
+        message: `${describe(part)} moved from section ${was.section.name} to ${part.section.name}: the kernel asks by address what it may do there, and its function stays where it is`,
+        hint: "leave the mark out (__kprobes, noinstr, __cpuidle, __irq_entry), if the rest of the change stands without it",
       },
     ];
   });

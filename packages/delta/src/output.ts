@@ -14,7 +14,7 @@ import {
   STT_SECTION,
 } from "@kgraft/elf";
 import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
-import { describe, isInit, type Part, partBytes, sectionSymbol } from "./part.ts";
+import { describe, isInit, type Part, partBytes, sectionNameInModule, sectionSymbol } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import type { Binding, Selection } from "./select.ts";
@@ -394,6 +394,7 @@ function slice(part: Part, data: Uint8Array): ObjectSection {
   const { section, start } = part;
   return {
     ...section,
+    name: sectionNameInModule(section),
     // A part keeps the alignment that its place had.
     alignment: start === 0 ? section.alignment : Math.min(section.alignment, start & -start),
     data,

@@ -79,6 +79,23 @@ export function isStorage(section: ObjectSection): boolean {
   );
 }
 
+/**
+ * Per-cpu data of vmlinux lies in several sections, sorted by how it is used (PERCPU_INPUT in
+ * include/asm-generic/vmlinux.lds.h). The module loader knows one (find_pcpusec() in kernel/module/main.c): in any other
+ * a variable would be no per-cpu one, and code would reach for it where nothing is.
+ */
+export function sectionNameInModule({ name }: ObjectSection): string {
+  return /^\.data\.\.percpu\.\.(read_mostly|shared_aligned|hot\.)/.test(name) ? ".data..percpu" : name;
+}
+
+/**
+ * Memory with a property that only vmlinux's has: not encrypted where the guest's is, left out of the image of a
+ * hibernated machine, whole pages of each processor's.
+ */
+export function isBootMemory({ name }: ObjectSection): boolean {
+  return /^\.(data|bss)\.\.(decrypted|nosave|percpu\.\.(decrypted|page_aligned|first))/.test(name);
+}
+
 /** What the author tells the builder (linux/kgraft.h): callbacks and states. It is carried in any case. */
 export function isDeclaration({ section }: Part): boolean {
   return section.name.startsWith(".kgraft.");

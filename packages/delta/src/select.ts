@@ -9,7 +9,7 @@
 import type { ObjectSection, ObjectSymbol } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import type { Correlation } from "./correlate.ts";
-import { describe, isCode, isInit, isStorage, isWritable, type Part } from "./part.ts";
+import { describe, isBootMemory, isCode, isInit, isStorage, isWritable, type Part } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import type { Special, SpecialEntry } from "./special.ts";
@@ -69,12 +69,21 @@ export class Selection {
       return { kind: "entry", section: part.section, offset: part.start + target.offset };
     const original = this.#correlation.originalOf(part);
     if (original === undefined) return { kind: "carried", part };
-    if (part.kind === "constant" && !this.#comparison.equal(original, part)) return { kind: "carried", part };
+    if (part.kind === "constant" && !this.#isStill(original, part)) return { kind: "carried", part };
     if (part.kind === "function" && this.parts.has(part)) {
       const isAddress = !fromEntry && this.#isStart(target) && !this.#isBranch(from, reference);
       return isAddress ? { kind: "original", part, original } : { kind: "carried", part };
     }
     return { kind: "original", part, original };
+  }
+
+  /** Whether the running kernel's is as good: it was a constant before, and lies where code that needs the alignment may. */
+  #isStill(original: Part, part: Part): boolean {
+    return (
+      original.kind === "constant" &&
+      original.section.alignment >= part.section.alignment &&
+      this.#comparison.equal(original, part)
+    );
   }
 
   #include(part: Part, isChanged: boolean): void {
@@ -130,6 +139,14 @@ function cannotComeAlong(part: Part, isChanged: boolean): Reason | undefined {
       subject: section.name,
       message: `${name} would have to come along, and section ${section.name} means nothing in a live patch`,
       hint: "reach the original from the changed function, or do without it",
+    };
+  }
+  if (isBootMemory(section)) {
+    return {
+      code: "unsupported-section",
+      subject: name,
+      message: `${name} would have to come along, and what section ${section.name} asks for the kernel does at boot only`,
+      hint: "give it another section, or allocate it",
     };
   }
   // Of changed code of the boot it is said already.
