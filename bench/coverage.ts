@@ -2,9 +2,10 @@
  * How much of a real update becomes live patches by itself, and whether these work: every C unit that the update
  * changes and this configuration compiles, one live patch for each (with the units whose new functions it calls),
  * loaded and reverted in guests under load. Then the same pairs of objects beside kpatch's difference engine. Writes
- * docs/coverage.md. Compiled objects are kept, so a second run has the trials left to do.
+ * docs/coverage.md (of another suite docs/coverage-SUITE.md). Compiled objects are kept, so a second run has the trials
+ * left to do.
  *
- * usage: bench/coverage.ts [--plan-only]
+ * usage: bench/coverage.ts [bookworm|trixie] [--plan-only]
  */
 import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
@@ -19,8 +20,17 @@ import { coverageDocument } from "./coverage/document.ts";
 import { type Candidate, type Trial, tryAll } from "./coverage/load.ts";
 import { unitTimes } from "./coverage/units.ts";
 
-const request = { release: "6.1.0-54-cloud-amd64", from: "6.1.190-1", to: "6.1.192-1" };
-const document = resolve(import.meta.dirname, "../docs/coverage.md");
+/** A real update of each generation. */
+const updates = {
+  bookworm: { release: "6.1.0-54-cloud-amd64", from: "6.1.190-1", to: "6.1.192-1" },
+  trixie: { release: "6.12.117+deb13-cloud-amd64", from: "6.12.117-1", to: "6.12.118-1" },
+} as const;
+const suite = process.argv.includes("trixie") ? "trixie" : "bookworm";
+const request = updates[suite];
+const document = resolve(
+  import.meta.dirname,
+  `../docs/coverage${suite === "bookworm" ? "" : `-${suite}`}.md`,
+);
 const { signal } = new AbortController();
 
 let told = 0;
@@ -43,7 +53,7 @@ const work = {
   }): void => tell(totalBytes === undefined ? stage : `${stage}: ${doneBytes ?? 0} of ${totalBytes}`),
 };
 
-const kernel = await fetchKernel({ release: request.release }, work);
+const kernel = await fetchKernel({ release: request.release, suite }, work);
 const start = performance.now();
 const { plan, opened } = await makePlan({ kernel, ...request, withoutHeaders: true }, work);
 const planMs = performance.now() - start;
@@ -72,7 +82,7 @@ try {
   });
   const units = new Map(candidates.map(({ unit, candidate }) => [candidate.name, unit]));
   const perUnit = await unitTimes(kernel, plan, scratch);
-  const builds = await buildTimes(5);
+  const builds = suite === "bookworm" ? await buildTimes(5) : [];
   const times = { planMs, trialMs, perUnit, builds };
   const text = coverageDocument({ kernel, plan, trials, units, engines, times });
   writeFileSync(document, text);

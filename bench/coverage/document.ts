@@ -50,7 +50,7 @@ export function coverageDocument(findings: Findings): string {
   return [
     "# Coverage",
     "",
-    "Written by `npm run bench coverage`; not by hand.",
+    `Written by \`npm run bench coverage${kernel.suite === "bookworm" ? "" : ` ${kernel.suite}`}\`; not by hand.`,
     "",
     `Debian's update of its kernel from ${from} to ${to}, for ${kernel.release} (${kernel.compiler.version}): every C unit`,
     `that it changes and this configuration compiles, one live patch for each. ${new Date().toISOString().slice(0, 10)}.`,
@@ -176,15 +176,7 @@ function timesTable({ plan, trials, times: { planMs, trialMs, perUnit, builds } 
   return [
     "## Time",
     "",
-    "One fix, by the command, medians of 5 alternating runs:",
-    "",
-    "| | seconds | of gcc once | of gcc once and a trivial module |",
-    "| --- | ---: | ---: | ---: |",
-    ...builds.map(
-      ({ name, ms, ofGccOnce, ofGccAndModule }) =>
-        `| ${name} | ${(ms / 1000).toFixed(2)} | ${ratio(ofGccOnce)} | ${ratio(ofGccAndModule)} |`,
-    ),
-    "",
+    ...buildsTable(builds),
     `A unit of the update, on one core, the mean of ${perUnit.units} units spread over it (cold: three compilations, of the`,
     "original, of the patched one, and as shipped):",
     "",
@@ -197,6 +189,21 @@ function timesTable({ plan, trials, times: { planMs, trialMs, perUnit, builds } 
     `The whole update: cold ${(((perUnit.coldMs / perUnit.units) * plan.units.length) / 60_000).toFixed(0)} minutes of one core by that mean; this run, with what was in the`,
     `cache already, ${((planMs * cores) / 60_000).toFixed(1)} minutes of ${cores} cores together. Loading and reverting ${trials.length} live patches in guests`,
     `without KVM took ${((trialMs * cores) / 60_000).toFixed(0)} minutes of the cores together, ${((trialMs * cores) / 1000 / Math.max(trials.length, 1)).toFixed(1)} s each.`,
+  ];
+}
+
+function buildsTable(builds: readonly Timed[]): string[] {
+  if (builds.length === 0) return [];
+  return [
+    "One fix, by the command, medians of 5 alternating runs:",
+    "",
+    "| | seconds | of gcc once | of gcc once and a trivial module |",
+    "| --- | ---: | ---: | ---: |",
+    ...builds.map(
+      ({ name, ms, ofGccOnce, ofGccAndModule }) =>
+        `| ${name} | ${(ms / 1000).toFixed(2)} | ${ratio(ofGccOnce)} | ${ratio(ofGccAndModule)} |`,
+    ),
+    "",
   ];
 }
 
