@@ -17,6 +17,9 @@ describe("parseArguments() accepts", () => {
     [["-v", "patches"], { verbosity: 1 }],
     [["patches", "-v", "-v"], { verbosity: 2 }],
     [["-vv", "patches", "--verbose"], { verbosity: 3 }],
+    [["help"], { help: true, command: null }],
+    [["help", "load"], { help: true, command: { name: "load" } }],
+    [["help", "load", "a.ko"], { help: true, command: { name: "load" } }],
     [["-hv"], { help: true, verbosity: 1, command: null }],
     [["load", "--help"], { help: true, operand: "" }],
     [["--version"], { version: true }],
@@ -39,10 +42,10 @@ describe("parseArguments() accepts", () => {
 describe("parseArguments() refuses", () => {
   test.each([
     [[], "no command given"],
-    [["patchs"], "cannot run command patchs: wanted one of patches, wait, load, vex"],
-    [["patches", "extra"], "1 operands given, wanted no operand"],
-    [["load"], "0 operands given, wanted FILE.ko"],
-    [["load", "a.ko", "b.ko"], "2 operands given, wanted FILE.ko"],
+    [["patchs"], "cannot run command patchs: there is none of that name"],
+    [["patches", "extra"], 'cannot run patches: found "extra", wanted no operand'],
+    [["load"], "cannot run load: found nothing, wanted FILE.ko"],
+    [["load", "a.ko", "b.ko"], 'found "a.ko b.ko", wanted FILE.ko'],
     [["-x", "patches"], "cannot read option -x"],
     [["patches", "--timeout", "1"], "it has no option --timeout"],
     [["wait", "--no-wait"], "it has no option --no-wait"],
@@ -59,6 +62,24 @@ describe("parseArguments() refuses", () => {
   ])("%j", async (argv, message) => {
     await expect(parseArguments(commands, argv)).rejects.toThrow(
       expect.objectContaining({ name: "UsageError", message: expect.stringContaining(message) as string }),
+    );
+  });
+});
+
+describe("parseArguments() says what may have been meant", () => {
+  test.each([
+    [["patchs"], "type: kgr patches; or see what there is with: kgr --help"],
+    [["list"], "type: kgr patches; or see"],
+    [["help", "laod"], "type: kgr load; or see"],
+    [["frobnicate"], "type: kgr --help"],
+    [["constructor"], "type: kgr --help"],
+    [["--hepl"], "type --help in its place; or see what there is with: kgr --help"],
+    [["wait", "--timout=3"], "type --timeout in its place; or see"],
+    [["--no-wait=1"], "type --no-wait in its place; or see"],
+    [["-x"], "type: kgr --help"],
+  ])("%j", async (argv, hint) => {
+    await expect(parseArguments(commands, argv)).rejects.toThrow(
+      expect.objectContaining({ name: "UsageError", hint: expect.stringContaining(hint) as string }),
     );
   });
 });

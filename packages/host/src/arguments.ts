@@ -4,6 +4,7 @@
  */
 import { UsageError } from "./errors.ts";
 import { t } from "./language.ts";
+import { nearest } from "./nearest.ts";
 
 interface Option {
   /** What follows it, as help shows it; words with `|` between them are all that may follow; null for nothing. */
@@ -65,19 +66,29 @@ interface Words {
 /** How each command is had, by its name: a run needs one of them. */
 export type CommandTable<Command extends Shape> = ReadonlyMap<string, () => Promise<Command>>;
 
+/** What kpatch's words and others are here. */
+const otherWords: ReadonlyMap<string, string> = new Map([
+  ["info", "-v patches"],
+  ["list", "patches"],
+  ["remove", "unload"],
+  ["signal", "poke"],
+  ["version", "--version"],
+]);
+
 /** Reads a command line. @throws UsageError */
 export async function parseArguments<Command extends Shape>(
   commands: CommandTable<Command>,
   argv: readonly string[],
 ): Promise<Invocation<Command>> {
   const words = splitWords(argv);
-  const [name = "", ...operands] = words.operands;
+  const asksForHelp = words.operands[0] === "help";
+  const [name = "", ...operands] = asksForHelp ? words.operands.slice(1) : words.operands;
   const command = (await commands.get(name)?.()) ?? null;
-  const help = words.flags.has("--help");
+  const help = asksForHelp || words.flags.has("--help");
   const version = words.flags.has("--version");
-  if (words.operands.length > 0 && command === null) {
-    const names = [...commands.keys()].join(", ");
-    throw new UsageError(t`cannot run command ${name}: wanted one of ${names}`, t`type: kgr --help`);
+  if (name !== "" && command === null) {
+    const meant = otherWords.get(name) ?? nearest(name, [...commands.keys()]);
+    throw new UsageError(t`cannot run command ${name}: there is none of that name`, hintFor(meant));
   }
   if (command === null && !help && !version) {
     throw new UsageError(t`cannot run kgr: no command given`, t`type: kgr --help`);
@@ -100,6 +111,13 @@ export async function parseArguments<Command extends Shape>(
   };
 }
 
+/** What to type next, where a word may have been meant that is one. */
+function hintFor(meant: string | null): string {
+  return meant === null ? t`type: kgr --help` : t`type: kgr ${meant}; or see what there is with: kgr --help`;
+}
+
+const plainFlags = ["--json", "--help", "--version"] as const;
+
 function splitWords(argv: readonly string[]): Words {
   const words: Words = { operands: [], flags: new Set(), options: new Map(), verbosity: 0 };
   for (let at = 0; at < argv.length; at++) {
@@ -120,15 +138,24 @@ function splitWords(argv: readonly string[]): Words {
       }
     } else if (word === "--verbose") {
       words.verbosity += 1;
-    } else if (["--json", "--help", "--version"].includes(word)) {
+    } else if (plainFlags.some((flag) => flag === word)) {
       words.flags.add(word);
     } else if (word.startsWith("-")) {
-      throw new UsageError(t`cannot read option ${word}: no command has it`, t`type: kgr --help`);
+      throw new UsageError(t`cannot read option ${word}: no command has it`, hintForOption(word));
     } else {
       words.operands.push(word);
     }
   }
   return words;
+}
+
+function hintForOption(word: string): string {
+  const names = [...plainFlags, "--verbose", ...Object.keys(optionTable).map((name) => `--${name}`)];
+  const [typed = ""] = word.split("=");
+  const meant = typed.startsWith("--") ? nearest(typed, names) : null;
+  return meant === null
+    ? t`type: kgr --help`
+    : t`type ${meant} in its place; or see what there is with: kgr --help`;
 }
 
 /** `--timeout`, `--timeout=5`, `-o`: which option that is, and what stands behind its `=`. */
@@ -148,11 +175,10 @@ function checkShape(command: Shape, operands: readonly string[], words: Words): 
   const hint = t`type: kgr ${command.name} --help`;
   const wanted = command.operand === null ? 0 : 1;
   if (operands.length !== wanted && command.operand?.endsWith("...]") !== true) {
-    const list = command.operand ?? t`no operand`;
-    throw new UsageError(
-      t`cannot run ${command.name}: ${operands.length} operands given, wanted ${list}`,
-      hint,
-    );
+    const wantedList = command.operand ?? t`no operand`;
+    const found = operands.length === 0 ? t`nothing` : JSON.stringify(operands.join(" "));
+    const list = t`found ${found}, wanted ${wantedList}`;
+    throw new UsageError(t`cannot run ${command.name}: ${list}`, hint);
   }
   if (!isChoice(command.operand, operands[0])) {
     const found = t`found ${JSON.stringify(operands[0])}, wanted ${command.operand}`;

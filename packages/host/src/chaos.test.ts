@@ -62,6 +62,14 @@ function withMishaps(system: System, mishaps: readonly Mishap[]): System {
         ? system.readBytesAt(file, offset, mishap === "empty" ? 0 : lengthBytes)
         : mishap.subarray(0, lengthBytes);
     },
+    readPieces(file, use) {
+      const mishap = next(file);
+      if (typeof mishap !== "string") {
+        use(mishap);
+      } else if (mishap !== "empty") {
+        system.readPieces(file, use);
+      }
+    },
     readDirectory(file) {
       const mishap = next(file);
       return mishap === "empty"

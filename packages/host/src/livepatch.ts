@@ -148,7 +148,11 @@ export function patchName(typed: string): string {
   const name = typed.replaceAll("-", "_");
   if (!/^[A-Za-z0-9_]{1,55}$/.test(name)) {
     const wanted = t`wanted letters, digits and _, at most 55`;
-    throw new UsageError(t`cannot use name ${JSON.stringify(typed)}: ${wanted}`, t`type: kgr patches`);
+    const file = /([A-Za-z0-9_-]+)\.ko$/.exec(typed)?.[1]?.replaceAll("-", "_");
+    throw new UsageError(
+      t`cannot use name ${JSON.stringify(typed)}: ${wanted}`,
+      file === undefined ? t`type: kgr patches` : t`type the name alone: ${file}`,
+    );
   }
   return name;
 }

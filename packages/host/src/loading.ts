@@ -21,6 +21,7 @@ import { checkManifest, readManifestBeside, removeRecord, writeRecord } from "./
 import { isSigned, type ModuleInfo, readModuleInfo } from "./module-file.ts";
 import { insertModule, isLoaded, removeModule } from "./modules.ts";
 import { sha256OfFile } from "./programs.ts";
+import { storeFolder } from "./store.ts";
 import { type System, SystemError } from "./system.ts";
 import { followTransition } from "./transition.ts";
 
@@ -114,9 +115,12 @@ function readModule(system: System, path: string): Uint8Array {
     return system.readBytes(path, moduleLimitBytes);
   } catch (cause) {
     if (cause instanceof SystemError && cause.code === "ENOENT") {
-      throw new NotFoundError(t`cannot load ${path}: there is no such file`, t`type the path of a .ko file`, {
-        cause,
-      });
+      const folder = storeFolder(kernelRelease(system));
+      throw new NotFoundError(
+        t`cannot load ${path}: there is no such file`,
+        t`type the path of a .ko file; see those that are installed with: ls ${folder}`,
+        { cause },
+      );
     }
     throw cause;
   }

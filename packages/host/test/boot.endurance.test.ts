@@ -121,6 +121,24 @@ describe("a machine with the units and the hooks", () => {
     await powerOff(guest);
   });
 
+  test.each(["initramfs-tools", "dracut"] as const)(
+    "kgr=off: neither the initramfs of %s loads it nor the unit, which says why",
+    async (initramfs) => {
+      await using guest = await boot(initramfs, ["kgr=off"]);
+      expect(await say(guest, state)).toBe("running\n");
+      expect(await say(guest, "cat /proc/version; grep lp_v1 /proc/modules; dmesg | grep lp_v1")).toMatch(
+        /^Linux version .*Debian.*\n$/,
+      );
+      expect(
+        await say(guest, "systemctl show -P ActiveState kgr-boot; journalctl -b -o cat -u kgr-boot"),
+      ).toMatch(/^active\n(.*\n)*nothing is loaded: kgr=off stands on the kernel command line\n/);
+      expect(await say(guest, "kgr -v status")).toBe(
+        "ready\n    at boot: (nothing: kgr=off stands on the kernel command line)\n",
+      );
+      await powerOff(guest);
+    },
+  );
+
   test("loads it before its first process by the initramfs of initramfs-tools; then the power goes", async () => {
     await using guest = await boot("initramfs-tools");
     expect(await say(guest, state)).toBe("running\n");
