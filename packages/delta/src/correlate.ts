@@ -48,10 +48,12 @@ class Pairs {
   readonly originals = new Map<Part, Part>();
   readonly taken = new Set<Part>();
 
-  add(original: Part, patched: Part): void {
-    if (this.taken.has(original) || this.originals.has(patched)) return;
+  /** @returns whether both were free */
+  add(original: Part, patched: Part): boolean {
+    if (this.taken.has(original) || this.originals.has(patched)) return false;
     this.taken.add(original);
     this.originals.set(patched, original);
+    return true;
   }
 }
 
@@ -121,14 +123,9 @@ function pairByOtherName(pairs: Pairs, original: Parts, patched: Parts): void {
  */
 function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
   const votes = new Votes();
-  const seen = new Set<Part>();
-  for (
-    let users = [...pairs.originals];
-    users.length > 0;
-    users = [...pairs.originals].filter(([to]) => !seen.has(to))
-  ) {
-    for (const [to, from] of users) {
-      seen.add(to);
+  let users = [...pairs.originals].map(([to, from]) => [from, to] as const);
+  while (users.length > 0) {
+    for (const [from, to] of users) {
       const isAsBefore = sameShape(original, from, patched, to);
       const before = staticLocalsOf(original, from, isAsBefore);
       for (const [name, after] of staticLocalsOf(patched, to, isAsBefore)) {
@@ -137,7 +134,7 @@ function pairByUse(pairs: Pairs, original: Parts, patched: Parts): void {
           after.forEach((part, index) => votes.add(candidates[index]!, part)); // equally many
       }
     }
-    for (const [from, to] of votes.unanimous()) pairs.add(from, to);
+    users = votes.newlyUnanimous().filter(([from, to]) => pairs.add(from, to));
   }
 }
 
@@ -176,18 +173,23 @@ function usersOf(parts: Parts, used: Part): Set<Part> {
 class Votes {
   readonly #originals = new Map<Part, Set<Part>>();
   readonly #patched = new Map<Part, Set<Part>>();
+  /** Parts of the patched object that got a vote since it was last asked. */
+  #touched = new Set<Part>();
 
   add(original: Part, patched: Part): void {
+    this.#touched.add(patched);
     this.#originals.set(patched, (this.#originals.get(patched) ?? new Set()).add(original));
     this.#patched.set(original, (this.#patched.get(original) ?? new Set()).add(patched));
   }
 
-  /** Pairs that every vote is for. */
-  unanimous(): [Part, Part][] {
-    return [...this.#originals].flatMap(([patched, originals]): [Part, Part][] => {
-      const [original] = originals;
-      return original !== undefined && originals.size === 1 && this.#patched.get(original)?.size === 1
-        ? [[original, patched]]
+  /** Pairs that every vote is for, of those that got one since it was last asked: the others' are no more so than then. */
+  newlyUnanimous(): (readonly [original: Part, patched: Part])[] {
+    const touched = [...this.#touched];
+    this.#touched = new Set();
+    return touched.flatMap((patched) => {
+      const [original, ...more] = this.#originals.get(patched) ?? [];
+      return original !== undefined && more.length === 0 && this.#patched.get(original)?.size === 1
+        ? [[original, patched] as const]
         : [];
     });
   }

@@ -5,6 +5,7 @@
  * tail of a string that another one shares is one, from where it is used to its end.
  */
 import {
+  ElfFormatError,
   type ElfObject,
   type ObjectSection,
   type ObjectSymbol,
@@ -63,8 +64,9 @@ export function cut(
   const isMerged = (section.flags & SHF_MERGE) !== 0;
   const starts = sorted(isMerged ? places.map((place) => entryStart(section, place)) : [0, ...places]);
   const inside = divide(labels, starts);
+  const ends = isMerged ? entryEnds(section, starts) : [...starts.slice(1), section.sizeBytes];
   return starts.map((start, index) => {
-    const end = isMerged ? entryEnd(section, start) : (starts[index + 1] ?? section.sizeBytes);
+    const end = ends[index]!; // as many as starts
     const kind = isMerged ? "literal" : "nameless";
     return { section, start, end, name: undefined, symbols: inside[index]!, kind }; // as many as starts
   });
@@ -145,6 +147,29 @@ function rank({ binding }: ObjectSymbol): number {
 function entryStart(section: ObjectSection, place: number): number {
   const size = section.entrySizeBytes;
   return isStrings(section) || size === 0 ? place : place - (place % size);
+}
+
+/** A string that is pointed at within is compared from each such place: so much may all together have. */
+const MAX_OVERLAP = 64;
+const SMALL_BYTES = 1 << 20;
+
+/** Where the entries end that begin at these places, which are in order. Those of one string end together. */
+function entryEnds(section: ObjectSection, starts: readonly number[]): number[] {
+  const size = section.entrySizeBytes || 1;
+  const known = new Map<number, number>();
+  let total = 0;
+  return starts.map((start) => {
+    const last = known.get(start % size) ?? 0;
+    const end = isStrings(section) && start < last ? last : entryEnd(section, start);
+    known.set(start % size, end);
+    total += end - start;
+    const most = section.sizeBytes * MAX_OVERLAP + SMALL_BYTES;
+    if (total > most)
+      throw new ElfFormatError(
+        `cannot take ${section.name} apart: what is pointed at has more than ${total} bytes, wanted at most ${most} of a section of ${section.sizeBytes}`,
+      );
+    return end;
+  });
 }
 
 /** Strings end after a zero character, which may have two bytes or four (`L"db"` of EFI variables). */

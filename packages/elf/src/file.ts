@@ -48,7 +48,7 @@ const MAGIC = 0x7f454c46;
 /** Memory without contents: the kernel and its modules live in 2 GB. */
 const MAX_MEMORY_BYTES = 2 ** 31;
 /** Names of a kernel image take 3 MB. */
-const MAX_NAMES_BYTES = 256 << 20;
+const MAX_NAMES_BYTES = 64 << 20;
 
 /**
  * Reads the header and the section headers.
@@ -180,7 +180,7 @@ function readSectionTable(
       fail(
         source,
         `section header ${header.index}`,
-        `name offset is ${nameOffset}, wanted below ${names.bytes.length}`,
+        `name at ${nameOffset} has no end, or overlaps too many others, wanted one within ${names.bytes.length} bytes`,
       );
     return { ...header, name };
   });

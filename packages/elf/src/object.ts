@@ -21,9 +21,9 @@ import {
   SHT_SYMTAB_SHNDX,
 } from "./constants.ts";
 import { type ElfFile, fail, openElf, sectionData, type SectionHeader } from "./file.ts";
-import { readRelocations } from "./relocations.ts";
+import { readRelocations, RELOCATION_SIZE_BYTES } from "./relocations.ts";
 import type { ByteSource } from "./source.ts";
-import { type ElfSymbol, readSymbols } from "./symbols.ts";
+import { type ElfSymbol, readSymbols, SYMBOL_SIZE_BYTES } from "./symbols.ts";
 
 export interface ElfObject {
   readonly name: string;
@@ -90,6 +90,10 @@ export interface ObjectRelocation {
 /** The largest modules of a kernel have a tenth of it, debug data included. */
 const MAX_OBJECT_BYTES = 2 ** 30;
 
+/** Each becomes a value of its own; the largest units of a kernel have a tenth of it. */
+const MAX_OBJECT_SYMBOLS = 500_000;
+const MAX_OBJECT_RELOCATIONS = 1_000_000;
+
 const livepatchTable = /^\.klp\.rela\.([^.]+)\./;
 
 /**
@@ -128,14 +132,20 @@ export function readObject(
   }
   for (const [index, section] of sections) section.linkedTo = sections.get(file.sections[index]?.link ?? 0);
 
+  checkCount(file, "symbols", SHT_SYMTAB, SYMBOL_SIZE_BYTES, MAX_OBJECT_SYMBOLS);
+  checkCount(file, "relocations", SHT_RELA, RELOCATION_SIZE_BYTES, MAX_OBJECT_RELOCATIONS);
   const symbols = readSymbols(file).map((symbol) => objectSymbol(file, sections, symbol));
+  const loaded = new Map<ObjectSection, ObjectRelocation[]>();
   for (const header of file.sections) {
     if (header.type === SHT_REL) fail(source, `section ${header.name}`, "type is SHT_REL, wanted SHT_RELA");
     const target = file.sections[header.info];
     if (header.type !== SHT_RELA || (target !== undefined && isContents(target.type) && !keep(target)))
       continue;
-    attachRelocations(file, header, sections, symbols);
+    attachRelocations(file, header, sections, symbols, loaded);
   }
+  // At the end, for there may be many tables for one section.
+  for (const [section, relocations] of loaded)
+    section.relocations = relocations.toSorted((a, b) => a.offset - b.offset);
   return {
     name: source.name,
     machine: file.machine,
@@ -144,6 +154,12 @@ export function readObject(
     // The null symbol is the writer's.
     symbols: symbols.slice(1),
   };
+}
+
+function checkCount(file: ElfFile, what: string, type: number, entryBytes: number, most: number): void {
+  const tables = file.sections.filter((section) => section.type === type);
+  const count = tables.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0) / entryBytes;
+  if (count > most) fail(file.source, what, `there are ${Math.floor(count)}, wanted at most ${most}`);
 }
 
 /** The same graph once more, to be changed without changing the first. */
@@ -241,6 +257,7 @@ function attachRelocations(
   header: SectionHeader,
   sections: ReadonlyMap<number, ObjectSection>,
   symbols: readonly ObjectSymbol[],
+  loaded: Map<ObjectSection, ObjectRelocation[]>,
 ): void {
   const target = sections.get(header.info);
   if (target === undefined)
@@ -279,6 +296,8 @@ function attachRelocations(
   if ((header.flags & SHF_RELA_LIVEPATCH) !== 0 && patchedObject !== undefined) {
     target.livepatchRelocations.push({ patchedObject, relocations });
   } else {
-    target.relocations = [...target.relocations, ...relocations].toSorted((a, b) => a.offset - b.offset);
+    const all = loaded.get(target) ?? [];
+    for (const relocation of relocations) all.push(relocation);
+    loaded.set(target, all);
   }
 }

@@ -5,13 +5,18 @@ export interface StringTable {
   readonly bytes: Uint8Array;
   /** Where the string that starts at `offset` ends: undefined when it starts outside the table, or has no end there. */
   endOf(offset: number): number | undefined;
-  /** The zero-terminated string at `offset`, or undefined when it starts or ends outside the table, or has no end. */
+  /**
+   * The zero-terminated string at `offset`, or undefined when it starts or ends outside the table, or has no end; and
+   * where it is one too many of a table whose names overlap.
+   */
   at(offset: number): string | undefined;
 }
 
 const utf8 = new TextDecoder();
-/** The kernel's own names have at most 511 bytes (KSYM_NAME_LEN); an endless one would make each look-up slow. */
-export const MAX_NAME_BYTES = 65_535;
+/** The kernel's own names have at most 511 bytes (KSYM_NAME_LEN), and sections are called after them. */
+export const MAX_NAME_BYTES = 4095;
+/** What is decoded name by name: names may overlap, and together take many times the room of their table. */
+const MAX_DECODED_BYTES = 16 << 20;
 /** A table of megabytes is decoded once more than so many names are asked for, a small one at once. */
 const FEW_NAMES = 64;
 const SMALL_BYTES = 65_536;
@@ -24,6 +29,7 @@ const SMALL_BYTES = 65_536;
 export function stringTable(data: Uint8Array): StringTable {
   let whole: string | false | undefined; // not needed yet; false where it is not ASCII
   let asked = 0;
+  let decodedBytes = 0;
   const endOf = (offset: number): number | undefined => {
     if (offset < 0 || offset >= data.length) return undefined;
     // Most names are shorter than what a call of indexOf() costs.
@@ -39,7 +45,9 @@ export function stringTable(data: Uint8Array): StringTable {
       if (end === undefined) return undefined;
       if (whole === undefined && (data.length <= SMALL_BYTES || ++asked > FEW_NAMES))
         whole = isAscii(data) && utf8.decode(data);
-      return typeof whole === "string" ? whole.slice(offset, end) : utf8.decode(data.subarray(offset, end));
+      if (typeof whole === "string") return whole.slice(offset, end);
+      decodedBytes += end - offset;
+      return decodedBytes > MAX_DECODED_BYTES ? undefined : utf8.decode(data.subarray(offset, end));
     },
   };
 }

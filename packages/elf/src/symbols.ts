@@ -183,7 +183,14 @@ class EncodedSymbols implements SymbolTable {
   /** That it has an end was checked at the beginning; how far it is was not. */
   #nameAt(index: number): string {
     const name = this.#names.at(this.#nameOffset(index));
-    return name ?? fail(this.#source, `symbol ${index}`, `name is longer than ${MAX_NAME_BYTES} bytes`);
+    return (
+      name ??
+      fail(
+        this.#source,
+        `symbol ${index}`,
+        `name is longer than ${MAX_NAME_BYTES} bytes or overlaps too many others, wanted one of its own`,
+      )
+    );
   }
 
   #nameOffset(index: number): number {

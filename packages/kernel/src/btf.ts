@@ -4,7 +4,15 @@
  * differ between kernels of one version number; and no live patch may change the layout of data that is in use.
  * Source: Documentation/bpf/btf.rst of the kernel; include/uapi/linux/btf.h.
  */
-import { type ElfFile, findSection, sectionData, type StringTable, stringTable, wordsOf } from "@kgraft/elf";
+import {
+  type ElfFile,
+  findSection,
+  sectionData,
+  type SectionHeader,
+  type StringTable,
+  stringTable,
+  wordsOf,
+} from "@kgraft/elf";
 import { BadInput } from "./errors.ts";
 
 export interface StructLayout {
@@ -58,7 +66,7 @@ const MAX_DEPTH = 64;
 export function readStructLayouts(file: ElfFile, names?: Iterable<string>): Map<string, StructLayout> {
   const section = findSection(file, ".BTF");
   if (section === undefined) throw unreadable(file, "no section .BTF", "one");
-  const types = new Types(file, sectionData(file, section));
+  const types = new Types(file, typeData(file, section));
   const wanted = names === undefined ? undefined : new Set(names);
   const layouts = new Map<string, StructLayout>();
   for (const id of types.mayNameStructure(wanted)) {
@@ -83,7 +91,7 @@ export interface Enumerator {
 export function readEnumerators(file: ElfFile): Map<string, Enumerator> {
   const section = findSection(file, ".BTF");
   if (section === undefined) throw unreadable(file, "no section .BTF", "one");
-  const types = new Types(file, sectionData(file, section));
+  const types = new Types(file, typeData(file, section));
   const enumerators = new Map<string, Enumerator>();
   for (let id = 1; id <= types.count; id++) types.collectEnumerators(id, enumerators);
   return enumerators;
@@ -305,6 +313,15 @@ function isStructure(kind: number): boolean {
 function spelled(kind: number, name: string): string {
   if (kind === KIND_UNION) return `union ${name}`;
   return kind === KIND_ENUM || kind === KIND_ENUM64 ? `enum ${name}` : `struct ${name}`;
+}
+
+/** A kernel's types take under 10 MB. */
+const MAX_TYPES_BYTES = 64 << 20;
+
+function typeData(file: ElfFile, section: SectionHeader): Uint8Array {
+  if (section.sizeBytes > MAX_TYPES_BYTES)
+    throw unreadable(file, `${section.sizeBytes} bytes of them`, `at most ${MAX_TYPES_BYTES}`);
+  return sectionData(file, section);
 }
 
 function unreadable(file: ElfFile, found: string, wanted: string): BadInput {

@@ -26,6 +26,9 @@ interface Flags {
   readonly json: boolean;
 }
 
+/** Ten times the largest unit of a kernel, with its debug data. */
+const inputLimitBytes = 64 << 20;
+
 const objectHint =
   "name two objects of one unit, compiled before and after the change by the kernel's own compiler and options, with -ffunction-sections -fdata-sections";
 const symbolsHint =
@@ -36,7 +39,7 @@ async function run(this: Context, flags: Flags, original: string, patched: strin
   const { signal } = this;
   const read = async (name: string, hint: string): Promise<NamedBytes> => ({
     name,
-    bytes: await asInput(() => readInput(name, { hint, signal }), hint),
+    bytes: await asInput(() => readInput(name, { hint, signal, limitBytes: inputLimitBytes }), hint),
   });
   const symvers = flags.symvers === undefined ? undefined : await read(flags.symvers, symversHint);
   const delta = await asInput(
@@ -78,7 +81,10 @@ async function readTable(path: string, signal: AbortSignal): Promise<KernelTable
   if (await isImage(path)) return withElfFile(path, path, tableOfImage);
   return tableOfText(
     path,
-    textOf({ name: path, bytes: await readInput(path, { hint: symbolsHint, signal }) }),
+    textOf({
+      name: path,
+      bytes: await readInput(path, { hint: symbolsHint, signal, limitBytes: inputLimitBytes }),
+    }),
   );
 }
 
