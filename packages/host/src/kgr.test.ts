@@ -192,6 +192,37 @@ describe("main() reads kGraft's own kernel", () => {
     expect(await kgraft(inProgress).kgr(...line.split(" "))).toEqual({ status, out, err: "" });
   });
 
+  test("poke stops and continues those that remain, and says so", async () => {
+    const machine = kgraft("1");
+    expect(await machine.kgr("poke")).toMatchObject({
+      status: 0,
+      out: "7 old: woken by SIGSTOP and SIGCONT\n8 [nine]: woken by SIGSTOP and SIGCONT\n",
+    });
+    expect(machine.signals).toEqual(["STOP 7", "CONT 7", "STOP 8", "CONT 8"]);
+  });
+
+  test("force writes 0 to in_progress", async () => {
+    const machine = kgraft("1");
+    expect(await machine.kgr("force", "--yes")).toMatchObject({
+      status: 0,
+      out: "kgraft_patch_3_12_51: ready, forced\n",
+    });
+    expect(machine.read("/sys/kernel/kgraft/in_progress")).toMatch(/^0/);
+  });
+
+  test.each(["disable kgraft_patch_3_12_51", "enable kgraft_patch_3_12_51", "unload kgraft_patch_3_12_51"])(
+    "%s: what that kernel cannot do is refused in words",
+    async (line) => {
+      expect(await kgraft("0").kgr(...line.split(" "))).toEqual({
+        status: 2,
+        out: "",
+        err:
+          "kgr: cannot change kgraft_patch_3_12_51: this kernel has kGraft, whose patches only their packages change\n" +
+          "     see them with: kgr -v patches; end a transition with: kgr poke\n",
+      });
+    },
+  );
+
   test("which patch is active", async () => {
     const { out } = await kgraft("0").kgr("-v", "patches");
     expect(out).toMatch(/^kgraft_patch_3_12_50\n {4}active: 0\n(.*\n)*kgraft_patch_3_12_51\n {4}active: 1\n/);

@@ -240,3 +240,20 @@ describe("kgr unload", () => {
     expect(isThere(host, folder)).toBe(true);
   });
 });
+
+describe("--dry-run in the middle of a transition says what would be done, and writes nothing", () => {
+  test.each<[string, 0 | 1, string]>([
+    ["disable", 1, "lp_demo: would be turned back\n"],
+    ["unload", 1, "lp_demo: would be turned back, then its module would be removed\n"],
+    ["enable", 1, "lp_demo: is applying already\n"],
+    ["disable", 0, "lp_demo: is being disabled already\n"],
+    ["unload", 0, "lp_demo: is being disabled already, then its module would be removed\n"],
+    ["enable", 0, "lp_demo: would be turned back into force\n"],
+  ])("%s, enabled %i", async (command, enabled, out) => {
+    const host = machine(livePatchFiles("lp_demo", enabled, 1));
+    expect(await host.kgr(command, "lp_demo", "--dry-run")).toEqual({ status: 0, out, err: "" });
+    expect(host.read(`${folder}/enabled`)).toBe(`${enabled}\n`);
+    const { out: json } = await host.kgr(command, "lp_demo", "--dry-run", "--json");
+    expect(JSON.parse(json)).toMatchObject({ action: command, patch: "lp_demo", dryRun: true });
+  });
+});
