@@ -77,10 +77,18 @@ export async function build(
 
   // 3. Each of them compiled before and after, in a shadow of the prepared tree.
   let compiled = 0;
+  let reused = 0;
   onProgress({ stage: "compile", doneBytes: 0, totalBytes: units.length });
   const compilation = units.map(async (affected) => {
     const pair = await opened.compile(affected);
-    onProgress({ stage: "compile", doneBytes: ++compiled, totalBytes: units.length, message: affected.unit });
+    if (pair.original.cached && pair.patched.cached) reused++;
+    onProgress({
+      stage: "compile",
+      doneBytes: ++compiled,
+      totalBytes: units.length,
+      reusedBytes: reused,
+      message: affected.unit,
+    });
     return pair;
   });
   const [glue, ...pairs] = await allOrNone([glueObject(tree, running), ...compilation], stop);

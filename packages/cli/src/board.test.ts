@@ -48,6 +48,16 @@ describe("elsewhere than on a terminal", () => {
     expect(stderr.text).toBe("Downloading ...\nDownloading: 1.0 kB of 2.0 kB\n");
   });
 
+  test("and at what rate, which what was there already says nothing of", () => {
+    const stage = board.stage("Compiling", { unit: "items" });
+    stage.update({ done: 0, total: 700, reused: 0 });
+    vi.advanceTimersByTime(1000);
+    stage.update({ done: 500, total: 700, reused: 500 });
+    vi.advanceTimersByTime(19_000);
+    stage.update({ done: 510, total: 700, reused: 500 });
+    expect(stderr.text).toBe("Compiling ...\nCompiling: 510 of 700, 0.5/s, 6 min 20 s left\n");
+  });
+
   test("a fleeting stage says nothing", () => {
     const stage = board.stage("Running", { fleeting: true });
     stage.done();
@@ -74,6 +84,13 @@ describe.each([40, 80])("on a terminal of %d columns", (columns) => {
     const lines = stdout.text.replaceAll(/\u001b\[\d*[A-Za-z]/g, "").split("\n");
     expect(Math.max(...lines.map((line) => line.length))).toBeLessThan(columns);
     expect(lines.length).toBeGreaterThan(4);
+  });
+
+  test("a terminal that does not know its size has eighty columns", () => {
+    open(0);
+    board.stage("Compiling", { unit: "items" }).update({ done: 0, total: 9 });
+    vi.advanceTimersByTime(200);
+    expect(stdout.text).toContain("0 of 9");
   });
 
   test("what is printed stands above the live line, which is drawn again", () => {

@@ -17,6 +17,8 @@ export interface Stream {
 export interface StageUpdate {
   readonly done?: number;
   readonly total?: number;
+  /** How much of what is done was there already, where that comes to light on the way. */
+  readonly reused?: number;
   readonly message?: string;
 }
 
@@ -79,9 +81,8 @@ function makeDrawing(stdout: Stream, stderr: Stream, style: Style, running: Read
     erase();
     const frame = frames[Math.floor(performance.now() / drawMs) % frames.length] ?? "";
     const lines = [...running].map((one) => {
-      const state = { ...one.state, elapsedMs: performance.now() - one.startMs };
       const room = columnsOf(stderr) - one.indent.length - 3;
-      return `${one.indent}${style.cyan(frame)} ${progressLine(state, room)}\n`;
+      return `${one.indent}${style.cyan(frame)} ${progressLine(stateOf(one), room)}\n`;
     });
     if (lines.length > 0) stderr.write(lines.join(""));
     drawn = lines.length;
@@ -98,8 +99,13 @@ function makeDrawing(stdout: Stream, stderr: Stream, style: Style, running: Read
   };
 }
 
-function columnsOf(stream: Stream): number {
-  return stream.columns ?? 80;
+function stateOf({ state, startMs }: Running): StageState {
+  return { ...state, elapsedMs: performance.now() - startMs };
+}
+
+/** A terminal that nobody told its size says 0. */
+function columnsOf({ columns = 0 }: Stream): number {
+  return columns > 0 ? columns : 80;
 }
 
 export function makeBoard(stdout: Stream, stderr: Stream, style: Style): Board {
@@ -118,11 +124,11 @@ export function makeBoard(stdout: Stream, stderr: Stream, style: Style): Board {
     if (!drawing.live && !one.fleeting) drawing.put(`${one.state.title}${what}\n`, "stderr");
   };
   const stageOf = (one: Running): Stage => ({
-    update(update) {
-      const doneAtStart = one.state.doneAtStart ?? update.done;
+    update({ reused, ...update }) {
+      const doneAtStart = reused ?? one.state.doneAtStart ?? update.done;
       const message = update.message === undefined ? {} : { message: printable(update.message) };
       one.state = { ...one.state, ...update, ...message, doneAtStart };
-      if (performance.now() - one.toldMs > tellMs) tell(one, amountText(one.state));
+      if (performance.now() - one.toldMs > tellMs) tell(one, amountText(stateOf(one)));
     },
     done(detail = "") {
       if (!running.has(one)) return;

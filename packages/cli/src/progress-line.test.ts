@@ -64,6 +64,6 @@ test.each([10, 40, 80, 200])("endLine() fits %d columns", (columns) => {
 });
 
 test("amountText() tells a plain line how far it is", () => {
-  expect(amountText(download)).toMatch(/^: 400 MB of 800 MB, linux-image/);
+  expect(amountText(download)).toMatch(/^: 400 MB of 800 MB, 100 MB\/s, 4\.0 s left, linux-image/);
   expect(amountText({ title: "x", unit: "bytes", elapsedMs: 1 })).toBe(": still at it");
 });

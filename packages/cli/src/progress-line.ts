@@ -7,7 +7,7 @@ export interface StageState {
   readonly unit: "bytes" | "items";
   readonly done?: number | undefined;
   readonly total?: number | undefined;
-  /** How much was done already when the first was heard: none of this run's rate. */
+  /** How much was done already by an earlier run: none of this run's rate. */
   readonly doneAtStart?: number | undefined;
   readonly message?: string | undefined;
 }
@@ -80,9 +80,12 @@ export function endLine(
   return [text + shown, took.length + 2 <= rest - shown.length ? `  ${took}` : ""];
 }
 
-/** How far it is, for a plain line. */
-export function amountText({ done, total, unit, message }: StageState): string {
+/** How far it is, and for how long, for a plain line. */
+export function amountText(state: StageState): string {
+  const { done, total, unit, message } = state;
   const amount = (value: number): string => (unit === "bytes" ? formatBytes(value) : String(value));
   const share = done === undefined || total === undefined ? "" : `${amount(done)} of ${amount(total)}`;
-  return `: ${[share, message].filter(Boolean).join(", ") || "still at it"}`;
+  const rate = done === undefined || total === undefined ? [] : rateOf(state, done, total);
+  const words = [share, ...rate.map(({ text }) => text), message];
+  return `: ${words.filter(Boolean).join(", ") || "still at it"}`;
 }

@@ -1,6 +1,6 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { makeBoard } from "./board.ts";
-import { buildTitles, follow, kernelTitles } from "./stages.ts";
+import { buildTitles, follow, kernelTitles, planTitles } from "./stages.ts";
 import { makeStyle } from "./style.ts";
 
 function linesOf(
@@ -43,6 +43,32 @@ test.each([
   expect(
     linesOf(buildTitles, [{ stage: "compile", doneBytes: total, totalBytes: total, message: "a.c" }])[1],
   ).toBe(line);
+});
+
+test("follow() shows rate and remaining time of a plan that goes on where it was", () => {
+  vi.useFakeTimers();
+  try {
+    let text = "";
+    const stream = { isTTY: true, columns: 160, write: (part: string): void => void (text += part) };
+    const { onProgress } = follow(makeBoard(stream, stream, makeStyle(false)), planTitles);
+    const tell = (doneBytes: number, reusedBytes: number): void =>
+      onProgress({ stage: "units", doneBytes, totalBytes: 637, reusedBytes, message: "fs/inode.c" });
+    tell(0, 0);
+    vi.advanceTimersByTime(1000);
+    for (let done = 1; done <= 400; done++) tell(done, done);
+    vi.advanceTimersByTime(1000);
+    text = "";
+    tell(401, 400);
+    vi.advanceTimersByTime(100);
+    expect(text).toContain("401 of 637  0.5/s  8 min 16 s left");
+    tell(410, 400);
+    vi.advanceTimersByTime(2900);
+    text = "";
+    vi.advanceTimersByTime(100);
+    expect(text).toMatch(/ {2}64% {2}410 of 637 {2}2\.0\/s {2}1 min 5\d s left {2}fs\/inode\.c/);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("follow() shows a stage that it has no words for", () => {

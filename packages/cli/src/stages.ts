@@ -71,7 +71,7 @@ export function follow(board: Board, titles: Titles): Follower {
   };
   return {
     onProgress(progress) {
-      const { stage: name, doneBytes, totalBytes, message } = progress;
+      const { stage: name, doneBytes, totalBytes, reusedBytes, message } = progress;
       if (current?.name !== name) {
         end();
         const words = titles[name] ?? { title: name, telling: true };
@@ -82,6 +82,7 @@ export function follow(board: Board, titles: Titles): Follower {
       current?.stage.update({
         ...(doneBytes !== undefined && { done: doneBytes }),
         ...(totalBytes !== undefined && { total: totalBytes }),
+        ...(reusedBytes !== undefined && { reused: reusedBytes }),
         ...(message !== undefined && current.words.telling === true && { message }),
       });
     },

@@ -4,6 +4,8 @@ export interface Progress {
   readonly stage: string;
   readonly doneBytes?: number;
   readonly totalBytes?: number;
+  /** How much of what is done was there already, from an earlier run: it says nothing of how fast the work goes. */
+  readonly reusedBytes?: number;
   readonly message?: string;
 }
 

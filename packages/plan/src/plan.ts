@@ -123,14 +123,23 @@ async function compareUnits(
   const results: ComparedUnit[] = [];
   const pending = units.entries();
   let done = 0;
+  let reused = 0;
   const tell = (message: string): void =>
-    onProgress({ stage: "units", doneBytes: done, totalBytes: units.length, message });
+    onProgress({
+      stage: "units",
+      doneBytes: done,
+      totalBytes: units.length,
+      reusedBytes: reused,
+      message,
+    });
   tell("");
   const worker = async (): Promise<void> => {
     for (const [index, affected] of pending) {
       signal.throwIfAborted();
-      results[index] = { ...affected, ...(await compareUnit(opened, affected)) };
+      const { isReused, ...compared } = await compareUnit(opened, affected);
+      results[index] = { ...affected, ...compared };
       done++;
+      if (isReused) reused++;
       tell(affected.unit);
     }
   };
@@ -142,10 +151,15 @@ async function compareUnits(
 async function compareUnit(
   opened: OpenedChange,
   affected: AffectedUnit,
-): Promise<Pick<ComparedUnit, "deltas" | "original">> {
+): Promise<Pick<ComparedUnit, "deltas" | "original"> & { readonly isReused: boolean }> {
   try {
     const pair = await opened.compile(affected);
-    return { deltas: await opened.compare(pair), original: pair.original.objectPath };
+    const { original, patched } = pair;
+    return {
+      deltas: await opened.compare(pair),
+      original: original.objectPath,
+      isReused: original.cached && patched.cached,
+    };
   } catch (error) {
     if (!(error instanceof CompileFailed)) throw error;
     const { unit } = affected;
@@ -157,7 +171,7 @@ async function compareUnit(
       message: `the updated unit does not compile with this kernel's configuration: ${said.trim()}`,
       hint: "the update needs what the prepared tree does not have, such as a generated header",
     };
-    return { deltas: [{ kind: "refused", unit, reasons: [reason] }] };
+    return { deltas: [{ kind: "refused", unit, reasons: [reason] }], isReused: false };
   }
 }
 
