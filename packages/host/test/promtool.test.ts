@@ -1,23 +1,25 @@
-/** Metrics, as Prometheus' own checker reads them. */
-import { execFile } from "node:child_process";
+/** Metrics, as Prometheus' own checker reads them, and as its node_exporter serves them. */
+import { execFile, spawn } from "node:child_process";
 import { access, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { promisify } from "node:util";
 import { cacheDirectory } from "@kgraft/kernel";
-import { beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { idleMachine, livePatchFiles, makeMachine, manifestText, threadFiles } from "./machine.ts";
 import { pairFiles, sha256Of, store } from "./store.ts";
 
 const run = promisify(execFile);
 let promtool = "";
+let exporter = "";
 
 beforeAll(async () => {
-  promtool = await fetchPromtool();
+  promtool = await fetchProgram("prometheus", "promtool");
+  exporter = await fetchProgram("prometheus-node-exporter", "prometheus-node-exporter");
 });
 
 /** Out of Debian's package, which is not installed: it would start a server. */
-async function fetchPromtool(): Promise<string> {
-  const place = path.join(cacheDirectory(), "promtool");
+async function fetchProgram(debianPackage: string, name: string): Promise<string> {
+  const place = path.join(cacheDirectory(), name);
   const there = await access(place).then(
     () => true,
     () => false,
@@ -25,9 +27,9 @@ async function fetchPromtool(): Promise<string> {
   if (!there) {
     await mkdir(cacheDirectory(), { recursive: true });
     const folder = await mkdtemp(`${place}.tmp-`);
-    await run("apt-get", ["-qq", "download", "prometheus"], { cwd: folder });
-    await run("sh", ["-c", "dpkg-deb --extract prometheus_*.deb ."], { cwd: folder });
-    await rename(path.join(folder, "usr/bin/promtool"), place);
+    await run("apt-get", ["-qq", "download", debianPackage], { cwd: folder });
+    await run("sh", ["-c", `dpkg-deb --extract ${debianPackage}_*.deb .`], { cwd: folder });
+    await rename(path.join(folder, "usr/bin", name), place);
     await rm(folder, { recursive: true });
   }
   return place;
@@ -96,4 +98,51 @@ test.each<[string, Readonly<Record<string, string | Uint8Array>>, RegExp]>([
 
 test("promtool refuses what is no metrics", async () => {
   expect(await complaints('kgr_x{a="b} 1\n')).toContain("status 1");
+});
+
+/** Starts the exporter on a free port of this machine's own, with no other collector. @returns what it serves */
+async function serve(folder: string): Promise<string> {
+  const server = spawn(exporter, [
+    "--collector.disable-defaults",
+    "--collector.textfile",
+    `--collector.textfile.directory=${folder}`,
+    "--web.listen-address=127.0.0.1:0",
+  ]);
+  onTestFinished(() => void server.kill());
+  const { promise, resolve, reject } = Promise.withResolvers<string>();
+  let said = "";
+  server.stderr.on("data", (piece: Buffer) => {
+    said += piece.toString();
+    const [, address] = /Listening on.* address=(\S+)/.exec(said) ?? [];
+    if (address !== undefined) resolve(address);
+  });
+  server.on("close", () => reject(new Error(said)));
+  return (await fetch(`http://${await promise}/metrics`)).text();
+}
+
+/** kgr's metrics with their labels; the exporter puts labels in their order. */
+function namesIn(text: string): readonly string[] {
+  const lines = text.split("\n").filter((line) => line.startsWith("kgr_"));
+  const names = lines.map((line) => [/^\w+/.exec(line)?.[0], ...labelsIn(line)].join(" "));
+  return names.toSorted();
+}
+
+function labelsIn(line: string): readonly string[] {
+  return [...line.matchAll(/\w+="(?:[^"\\]|\\.)*"/g)].map(([label]) => label).toSorted();
+}
+
+test("node_exporter serves all that kgr metrics -o has written", async () => {
+  const machine = makeMachine({
+    ...idleMachine,
+    ...livePatchFiles("lp_demo", 1, 0),
+    "/run/kgr/lp_demo.json": manifestText({
+      fixes: [{ id: 'CVE-1 "x" \\ ü', title: "", cvss: { vector: "CVSS:3.1/AV:L/AC:L", score: 7.8 } }],
+    }),
+    "/textfile/.keep": "",
+  });
+  expect(await machine.kgr("metrics", "-o", "/textfile/kgr.prom")).toMatchObject({ status: 0 });
+  const served = await serve(path.join(machine.root, "textfile"));
+  expect(served).toContain("\nnode_textfile_scrape_error 0\n");
+  expect(served).toContain("\nkgr_fixes_in_force 1\n");
+  expect(namesIn(served)).toEqual(namesIn(machine.read("/textfile/kgr.prom")));
 });
