@@ -9,6 +9,7 @@ import { UnitTarget } from "./shipped/link-target.ts";
 import { readLoaded } from "./read-loaded.ts";
 import { changedLayouts, keptLayout, layoutReason, movedEnumerators } from "./layouts.ts";
 import { unkeptSymbol } from "./source/structures.ts";
+import { goneDefinitions, weakNamesOf } from "./source/weak-names.ts";
 import type { AffectedUnit } from "./source/units.ts";
 import type { ShippedKernel } from "./shipped/shipped-kernel.ts";
 
@@ -89,7 +90,8 @@ export async function computeUnitDeltas(
     const patched = readLoaded(`${unit} (patched)`, bytes);
     return pair.objects.map((object) => unitDelta(kernel, unit, object, { original, patched, asShipped }));
   };
-  const deltas = deltasOf(after);
+  const overriding = await leftToWeak(kernel, pair, original, readLoaded(`${unit} (patched)`, after));
+  const deltas = [...deltasOf(after), ...overriding];
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
   const shifted = movedEnumerators(unit, before, after);
   const moved = changedLayouts(unit, before, after);
@@ -103,9 +105,32 @@ export async function computeUnitDeltas(
     return [...deltas, { kind: "refused", unit, reasons }];
   }
   const warnings = [...shifted, ...moved.map((change) => keptLayout(unit, change))];
-  return deltasOf(kept).map((delta) =>
+  const ofKept = deltasOf(kept).map((delta) =>
     delta.kind === "unchanged" ? { ...delta, kept: reasons } : withWarnings(delta, warnings),
   );
+  return [...ofKept, ...overriding];
+}
+
+/** Definitions that go, and leave their name to another unit's weak one: the kernel's other code would not call that. */
+async function leftToWeak(
+  { tree }: ShippedKernel,
+  { unit, objects }: ObjectPair,
+  original: ElfObject,
+  patched: ElfObject,
+): Promise<UnitDelta[]> {
+  const gone = goneDefinitions(original, patched);
+  if (gone.length === 0) return [];
+  const weak = await Promise.all(objects.map((object) => weakNamesOf(tree, object)));
+  const reasons = gone
+    .filter((name) => weak.some((names) => [...(names.get(name) ?? [])].some((other) => other !== unit)))
+    .map((name) => ({
+      code: "moved-symbol",
+      unit,
+      subject: name,
+      message: `${name} of ${unit} would make way for another unit's weak definition: the running kernel has the name bound to this one`,
+      hint: "leave the definition where it is, and make it do what the weak one does",
+    }));
+  return reasons.length === 0 ? [] : [{ kind: "refused", unit, reasons }];
 }
 
 function withWarnings(delta: UnitDelta, warnings: readonly UnitReason[]): UnitDelta {

@@ -237,6 +237,17 @@ describe("build() of a change that no live patch can carry", () => {
       "changed-section",
       "__param",
     ],
+    "a function that makes way for a weak one": [
+      [
+        {
+          path: "arch/x86/events/core.c",
+          find: "void arch_perf_update_userpage(struct perf_event *event,",
+          replace: "void kgraft_unused(struct perf_event *event,",
+        },
+      ],
+      "moved-symbol",
+      "arch_perf_update_userpage",
+    ],
     "a function that is not traced": [
       [
         {
