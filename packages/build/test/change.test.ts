@@ -237,6 +237,18 @@ describe("build() of a change that no live patch can carry", () => {
       "changed-section",
       "__param",
     ],
+    // The kernel compiles all code of .exit.text without tracing (include/linux/init.h).
+    "what a module does when it goes": [
+      [
+        {
+          path: "drivers/block/loop.c",
+          find: '\tunregister_blkdev(LOOP_MAJOR, "loop");\n\tmisc_deregister(',
+          replace: '\tpr_info("loop goes\\n");\n\tunregister_blkdev(LOOP_MAJOR, "loop");\n\tmisc_deregister(',
+        },
+      ],
+      "no-traced-entry",
+      "cleanup_module",
+    ],
     "a function that makes way for a weak one": [
       [
         {
