@@ -96,16 +96,18 @@ describe("two kgr at once", () => {
 
 describe("a signal at any moment", () => {
   const delays = [0.02, 0.1, 0.3, 1];
-  const signals = ["INT", "TERM", "HUP", "KILL"];
+  // A terminal's Ctrl-C reaches all that run there, insmod and rmmod too.
+  const signals = ["INT", "TERM", "HUP", "KILL", "Ctrl-C"];
 
   /** Runs kgr, and sends it a signal after a while. */
   async function interrupted(command: string, signal: string, delay: number): Promise<CommandResult> {
-    const script = `kgr ${command} >/tmp/out 2>/tmp/err & pid=$!; sleep ${delay}; kill -${signal} $pid 2>/dev/null; wait $pid; status=$?; cat /tmp/out; cat /tmp/err >&2; exit $status`;
+    const [start, send] = signal === "Ctrl-C" ? ["setsid kgr", "INT -$pid"] : ["kgr", `${signal} $pid`];
+    const script = `${start} ${command} >/tmp/out 2>/tmp/err & pid=$!; sleep ${delay}; kill -${send} 2>/dev/null; wait $pid; status=$?; cat /tmp/out; cat /tmp/err >&2; exit $status`;
     return run(script);
   }
   /** What a caught signal leaves: an end in order, or how things stand and what to type. */
   function checkEnd({ status, stderr }: CommandResult, signal: string): void {
-    const byDefault = { INT: 130, TERM: 143, HUP: 129, KILL: 137 }[signal];
+    const byDefault = { INT: 130, TERM: 143, HUP: 129, KILL: 137, "Ctrl-C": 130 }[signal];
     expect({ status, stderr }).toEqual({
       status: expect.toSatisfy((code: unknown) => code === 0 || code === 130 || code === byDefault) as number,
       stderr: expect.not.stringContaining("unexpected") as string,

@@ -25,7 +25,7 @@ async function run(command: string): Promise<CommandResult> {
 async function said(command: string): Promise<string> {
   const { status, stdout, stderr } = await run(`${command} </dev/null`);
   return `${stdout}${stderr}`
-    .replaceAll(/ for \d+ (ms|s)\b/g, " for TIME")
+    .replaceAll(/ for \d+ (ms|s|min|h)\b/g, " for TIME")
     .replaceAll(/\+0x[0-9a-f]+\/0x[0-9a-f]+/g, "+AT")
     .concat(status === 0 ? "" : `[${status}]\n`);
 }
