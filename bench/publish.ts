@@ -6,12 +6,9 @@
  * measured, and the guest for 0.
  *
  *     scripts/bench.sh publish [COUNT...]
- *
- * The repository is filled by the command `kgraft publish`, in a process of its own: starting a program costs a process
- * the more, the larger it is.
  */
 import { execFileSync } from "node:child_process";
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { directoryStore, makeKey, openSigner, publish } from "@kgraft/release";
@@ -92,11 +89,11 @@ async function medianOf<One>(all: readonly One[], work: (one: One) => unknown): 
 }
 
 function fill(repository: string, key: string, packages: readonly string[]): void {
-  const words = ["publish", ...packages, "--repository", repository, "--key", key];
-  const kgraft = path.join(import.meta.dirname, "../kgraft");
-  execFileSync(kgraft, words, {
+  const list = `${repository}.list`;
+  writeFileSync(list, packages.join("\n"));
+  const script = path.join(import.meta.dirname, "publish/fill.ts");
+  execFileSync(process.execPath, [script, repository, key, list], {
     env: { ...process.env, KGRAFT_KEY_PASSPHRASE: passphrase },
-    stdio: ["ignore", "ignore", "inherit"],
   });
 }
 

@@ -6,7 +6,7 @@
 import { execFile } from "node:child_process";
 import { mkdir, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { availableParallelism, tmpdir } from "node:os";
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { manifestOf } from "../../packages/release/test/make-package.ts";
 
@@ -28,14 +28,24 @@ export async function makePackages(folder: string, count: number): Promise<reado
       for (const release of left) await makeDeb(join(work, `deb-${at}`), release, folder);
     });
     await Promise.all([...workers, makeRpms(work, releases, folder)]);
-    return releases.map((release) => ({ deb: join(folder, `${release}.deb`), rpm: rpmOf(folder, release) }));
+    return releases.map((release) => ({
+      deb: join(folder, `${release}.deb`),
+      rpm: join(folder, `${nameOfRpm(release)}.rpm`),
+    }));
   } finally {
     await rm(work, { recursive: true });
   }
 }
 
-function rpmOf(folder: string, release: string): string {
-  return join(folder, `kgraft-patch-${release.replaceAll(".", "_")}.rpm`);
+function nameOfRpm(release: string): string {
+  return `kgraft-patch-${release.replaceAll(".", "_")}`;
+}
+
+/** Of the kernel that a package made here is for. */
+export function releaseOf(path: string): string {
+  return basename(path)
+    .replace(/^kgraft-patch-|\.(deb|rpm)$/g, "")
+    .replaceAll("_", ".");
 }
 
 async function makeDeb(tree: string, release: string, folder: string): Promise<void> {
@@ -59,7 +69,7 @@ async function makeRpms(work: string, releases: readonly string[], folder: strin
     await writeIn(join(work, "files"), manifestPath(release), manifest);
   }
   const parts = releases.flatMap((release) => {
-    const name = `kgraft-patch-${release.replaceAll(".", "_")}`;
+    const name = nameOfRpm(release);
     const head = [`%package -n ${name}`, "Summary: x", `%description -n ${name}`, "y"];
     return [...head, `%files -n ${name}`, `/${manifestPath(release)}`];
   });

@@ -6,7 +6,7 @@ import type { Signer } from "../keys/gnupg.ts";
 import { advisoryId, counterOf, wantsAdvisory } from "../advisory/make-advisory.ts";
 import { isOfPtf, patchPackageNames } from "../package/naming.ts";
 import { type Entry, sha256 } from "./blocks.ts";
-import { debEntries, rpmEntries } from "./entries.ts";
+import { debEntries, type NewFile, rpmEntries } from "./entries.ts";
 import { PackageUnfit } from "./errors.ts";
 import type { LedgerPackage } from "./ledger.ts";
 import { type PackageFile, readPackage } from "./package-file.ts";
@@ -52,7 +52,7 @@ export async function newPackages(
   request: NewPackagesRequest,
   options: PublishOptions,
 ): Promise<NewPackages> {
-  const { paths, known, channel, directory, signer, packageKey, keys, time } = request;
+  const { paths, known, channel, directory, signer, packageKey, keys } = request;
   const { signal } = options;
   const files = await readAll(paths, directory, options);
   const byPath = new Map(known.map((one) => [one.path, one]));
@@ -82,8 +82,26 @@ export async function newPackages(
     packageKey,
     signal,
   );
-  const news = [...fresh].map(([path, one]) => ({ path, file: one.file, copy: one.copy, one }));
-  const of = (format: "deb" | "rpm"): typeof news => news.filter(({ one }) => one.format === format);
+  const news = [...fresh].map(([path, one]) => ({ path, one }));
+  return { added: await describePackages(news, request, signal), unchanged };
+}
+
+export interface CheckedPackage {
+  /** From the repository's root. */
+  readonly path: string;
+  readonly one: PackageFile;
+}
+
+/** Packages as the ledger and the indexes have them. Their copies are moved. */
+export async function describePackages(
+  news: readonly CheckedPackage[],
+  { directory, time }: Pick<NewPackagesRequest, "directory" | "time">,
+  signal: AbortSignal,
+): Promise<readonly NewPackage[]> {
+  const of = (format: "deb" | "rpm"): readonly NewFile[] =>
+    news
+      .filter(({ one }) => one.format === format)
+      .map(({ path, one }) => ({ path, file: one.file, copy: one.copy }));
   const described = await Promise.all([
     debEntries(of("deb"), directory, signal),
     rpmEntries(of("rpm"), directory, signal),
@@ -100,7 +118,7 @@ export async function newPackages(
       entry: entries.get(path)!, // each of the two functions gives one for each file
     });
   }
-  return { added, unchanged };
+  return added;
 }
 
 async function readAll(
@@ -122,7 +140,7 @@ async function readAll(
 }
 
 /** From the repository's root. Each channel has its own files, so that one can be cleaned without the others. */
-function poolPath(channel: string, { format, name, file }: PackageFile): string {
+export function poolPath(channel: string, { format, name, file }: PackageFile): string {
   return format === "deb" ? `pool/${channel}/${name}/${file}` : `rpm/${channel}/Packages/${file}`;
 }
 
