@@ -31,7 +31,7 @@ export interface ApplyTime {
 }
 
 const rounds = 3;
-const settled = 'until kgr wait >/dev/null && [ "$(kgr status)" = ready ]; do :; done';
+const settled = 'until kgr wait >/dev/null 2>&1 && [ "$(kgr status 2>/dev/null)" = ready ]; do :; done';
 
 export async function applyTimes(): Promise<readonly ApplyTime[]> {
   const home = await mkdtemp(join(tmpdir(), "kgraft-apply-bench-"));
@@ -82,6 +82,7 @@ async function timesOn(machine: DebianMachine, patch: string): Promise<readonly 
       );
       if ((await machine.ok("cat /proc/cmdline")) !== "third\n")
         throw new Error(`${command} put nothing into force`);
+      if (!/^\d+\n$/.test(said)) throw new Error(`${command}: found ${said}, wanted its time`);
       timesMs.push(Number(said));
     }
   }

@@ -123,6 +123,7 @@ const helps: readonly (readonly [string, RegExp])[] = [
   ["package patch", /same inputs give same bytes.*Examples:/s],
   ["package ptf", /Examples:/],
   ["package lifecycle", /Examples:/],
+  ["package keyring", /Examples:/],
   ["publish", /Examples:/],
   ["key", /new|show|rotate/],
   ["key new", /Examples:/],

@@ -52,6 +52,7 @@ const commands: Readonly<Record<string, CommandLoader | Group>> = {
     commands: {
       initial: async () => (await import("./commands/package/initial.ts")).packageInitialCommand,
       kgr: async () => (await import("./commands/package/kgr.ts")).packageKgrCommand,
+      keyring: async () => (await import("./commands/package/keyring.ts")).packageKeyringCommand,
       patch: async () => (await import("./commands/package/patch.ts")).packagePatchCommand,
       lifecycle: async () => (await import("./commands/package/lifecycle.ts")).packageLifecycleCommand,
       ptf: async () => (await import("./commands/package/ptf.ts")).packagePtfCommand,

@@ -1,8 +1,16 @@
 /** What all commands that work on a repository share: where it is, and what signs it. */
 import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
-import { directoryStore, openSigner, s3Store, type Signer, type Store } from "@kgraft/release";
+import {
+  directoryStore,
+  exportPublicKeys,
+  openSigner,
+  s3Store,
+  type Signer,
+  type Store,
+} from "@kgraft/release";
 import type { Context } from "./context.ts";
+import { UsageError } from "./errors.ts";
 import { readInput } from "./input-file.ts";
 import { parsePath, parseText } from "./parameters.ts";
 
@@ -75,7 +83,30 @@ export async function readPassphrase(
   return bytes.toString("utf8").split("\n")[0] ?? "";
 }
 
-/** Public keys in files. */
-export async function readTrusted(paths: readonly string[]): Promise<readonly string[]> {
-  return Promise.all(paths.map((path) => readFile(path, "utf8")));
+/** Either names keys: the public ones that machines have, or the ones that sign. */
+export interface TrustFlags extends Omit<KeyFlags, "key"> {
+  readonly key?: readonly string[];
+  readonly trust?: readonly string[];
+}
+
+export const trustFlag: Parsed & { readonly optional: true; readonly variadic: true } = {
+  kind: "parsed",
+  parse: parsePath,
+  brief: "file of the public key that machines have",
+  placeholder: "FILE",
+  optional: true,
+  variadic: true,
+};
+
+/** Public keys, armored. @throws UsageError where none is named */
+export async function trustedKeys(flags: TrustFlags, context: Context): Promise<readonly string[]> {
+  if (flags.trust !== undefined) return Promise.all(flags.trust.map((path) => readFile(path, "utf8")));
+  if (flags.key === undefined) {
+    throw new UsageError(
+      "option --trust is missing",
+      "name the public key that machines have: what a repository says of itself proves nothing",
+    );
+  }
+  await using signer = await openKeys({ ...flags, key: flags.key }, context);
+  return await exportPublicKeys(signer, context.signal);
 }

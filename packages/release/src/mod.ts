@@ -15,6 +15,7 @@ export {
   type PackageRequest,
 } from "./package/live-patch.ts";
 export { type LifecycleDataRequest, makeLifecycleData } from "./package/lifecycle-data.ts";
+export { type KeyringRequest, makeKeyring } from "./package/keyring.ts";
 export { makeMetapackage, type MetapackageRequest } from "./package/metapackage.ts";
 export {
   debVersion,
@@ -43,6 +44,7 @@ export { readAdvisories } from "./repository/list.ts";
 export { manifestOfFile } from "./repository/package-file.ts";
 export { type Publication, publish, type PublishRequest } from "./repository/publish.ts";
 export type { PublishOptions, PublishProgress } from "./repository/progress.ts";
+export { type ChannelTrust, readTrust } from "./repository/trust.ts";
 export { s3Store } from "./repository/s3-store.ts";
 export type { Store } from "./repository/store.ts";
 export {

@@ -4,6 +4,8 @@
  */
 export const lintianExceptions: Readonly<Record<string, string>> = {
   "initial-upload-closes-no-bugs": "no upload to Debian: there is no bug of ours to close",
+  "package-installs-apt-sources":
+    "a keyring package here is for the fleet of one publisher, and that is its job",
   "statically-linked-binary": "kgr must work before and after any upgrade of a library",
   "unknown-field":
     "Kgraft-Kernel, Kgraft-CVE, Kgraft-Fixes: apt knows of no advisories, so they travel in fields",

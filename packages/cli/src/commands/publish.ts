@@ -1,7 +1,6 @@
 import {
   type CheckReport,
   checkRepository,
-  exportPublicKeys,
   parseLifecyclePolicy,
   type Publication,
   publish,
@@ -16,20 +15,19 @@ import { parseCount, parsePath, parseText, parseUrl } from "../parameters.ts";
 import {
   channelFlag,
   keyFlag,
-  type KeyFlags,
   openKeys,
   openStore,
   passphraseFlag,
-  readTrusted,
   repositoryFlag,
   type RepositoryFlags,
+  trustedKeys,
+  type TrustFlags,
+  trustFlag,
 } from "../repository-flags.ts";
 import { follow, publishTitles } from "../stages.ts";
 import type { Style } from "../style.ts";
 
-interface Flags extends RepositoryFlags, Omit<KeyFlags, "key"> {
-  readonly key?: readonly string[];
-  readonly trust?: readonly string[];
+interface Flags extends RepositoryFlags, TrustFlags {
   readonly check: boolean;
   readonly retract?: string;
   readonly reason?: string;
@@ -135,24 +133,12 @@ async function checkOnly(context: Context, flags: Flags, packages: readonly stri
   const report = await checkRepository({
     store: openStore(flags.repository, context),
     channel: flags.channel,
-    trusted: await trustedKeys(context, flags),
+    trusted: await trustedKeys(flags, context),
     signal: context.signal,
   });
   // 65, as bad input of any other kind.
   context.status = report.findings.length === 0 ? 0 : 65;
   answer(context, flags.json, report, () => checkLines(report, flags, context.style));
-}
-
-async function trustedKeys(context: Context, flags: Flags): Promise<readonly string[]> {
-  if (flags.trust !== undefined) return readTrusted(flags.trust);
-  if (flags.key === undefined) {
-    throw new UsageError(
-      "option --trust is missing",
-      "name the public key that machines have: what a repository says of itself proves nothing",
-    );
-  }
-  await using signer = await openKeys({ ...flags, key: flags.key }, context);
-  return await exportPublicKeys(signer, context.signal);
 }
 
 function checkLines(report: CheckReport, flags: Flags, style: Style): readonly string[] {
@@ -181,14 +167,7 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
         default: false,
         withNegated: false,
       },
-      trust: {
-        kind: "parsed",
-        parse: parsePath,
-        brief: "With --check: file of the public key that machines have",
-        placeholder: "FILE",
-        optional: true,
-        variadic: true,
-      },
+      trust: { ...trustFlag, brief: `With --check: ${trustFlag.brief}` },
       retract: {
         kind: "parsed",
         parse: parseText,

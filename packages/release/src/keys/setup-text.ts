@@ -30,7 +30,10 @@ export function aptSetup(
 }
 
 /** For `/etc/yum.repos.d/NAME.repo` and `/etc/zypp/repos.d/NAME.repo`. */
-export function rpmSetup({ url, channel, origin }: SetupFacts): string {
+export function rpmSetup(
+  { url, channel, origin }: SetupFacts,
+  key = `${url}/rpm/${channel}/repodata/repomd.xml.key`,
+): string {
   return `${[
     `[kgraft-${channel}]`,
     `name=${origin}`,
@@ -39,6 +42,6 @@ export function rpmSetup({ url, channel, origin }: SetupFacts): string {
     "autorefresh=1",
     "repo_gpgcheck=1",
     "gpgcheck=1",
-    `gpgkey=${url}/rpm/${channel}/repodata/repomd.xml.key`,
+    `gpgkey=${key}`,
   ].join("\n")}\n`;
 }

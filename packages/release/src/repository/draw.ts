@@ -65,13 +65,17 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
   };
 }
 
-/** The keys that machines are offered: for apt those that sign now. */
-function keyFiles({ channel, keys }: Ledger): Drawing["pointers"] {
-  return [[`${aptFolder(channel)}/kgraft.asc`, keysOf(signingKeys(keys))]];
+function keyFiles(ledger: Ledger): Drawing["pointers"] {
+  return [[`${aptFolder(ledger.channel)}/kgraft.asc`, aptKeys(ledger)]];
+}
+
+/** What apt is offered: the keys that sign now. */
+export function aptKeys({ keys }: Ledger): string {
+  return keysOf(signingKeys(keys));
 }
 
 /** Packages of rpm are signed themselves: old ones with a key that signs nothing else any more. */
-function rpmKeys({ keys }: Ledger): string {
+export function rpmKeys({ keys }: Ledger): string {
   return keysOf(keys);
 }
 
@@ -82,12 +86,13 @@ export function trustFiles(ledger: Ledger): Drawing["pointers"] {
 }
 
 /** What an administrator copies onto a machine, where it is known under which address machines find all this. */
-function setupFiles({ channel, keys, settings }: Ledger): Drawing["pointers"] {
-  const { url, origin } = settings;
+function setupFiles(ledger: Ledger): Drawing["pointers"] {
+  const { channel } = ledger;
+  const { url, origin } = ledger.settings;
   if (url === undefined) return [];
   const facts = { url, channel, origin };
   return [
-    [`${aptFolder(channel)}/kgraft.sources`, aptSetup(facts, { armored: keysOf(signingKeys(keys)) })],
+    [`${aptFolder(channel)}/kgraft.sources`, aptSetup(facts, { armored: aptKeys(ledger) })],
     [`${rpmFolder(channel)}/kgraft.repo`, rpmSetup(facts)],
   ];
 }

@@ -1,0 +1,68 @@
+/** OpenVEX documents as others read them: by go-vex, the project's own library, from Debian sid, in a root of its own. */
+import { copyFile, readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { aptSources } from "@kgraft/kernel";
+import { execa } from "execa";
+import { expect, test } from "vitest";
+import { makeAdvisory } from "../src/advisory/make-advisory.ts";
+import { openVexDocument } from "../src/advisory/openvex.ts";
+import { manifestOf } from "./make-package.ts";
+import { scratch } from "./scratch.ts";
+
+const purl = (version: string): string =>
+  `pkg:deb/debian/kgraft-patch-6.1.0-55-cloud-amd64@${version}?arch=amd64&distro=debian-12`;
+const deb = {
+  format: "deb",
+  name: "kgraft-patch-6.1.0-55-cloud-amd64",
+  version: "2-1",
+  architecture: "amd64",
+  file: "a.deb",
+} as const;
+
+test("go-vex reads what is published, before and after it is retracted, and finds the very package", async () => {
+  await using place = await scratch();
+  const at = (name: string): string => join(place.path, name);
+  const advisory = makeAdvisory(manifestOf({ counter: 2 }), deb, undefined, 1_795_574_400);
+  const retracted = { ...advisory, status: "retracted", reason: "it deadlocks" } as const;
+  await writeFile(at("stable.json"), JSON.stringify(openVexDocument(advisory, "Example")));
+  await writeFile(at("retracted.json"), JSON.stringify(openVexDocument(retracted, "Example")));
+  await writeFile(
+    at("broken.json"),
+    JSON.stringify(openVexDocument(advisory, "Example")).replace("fixed", "mended"),
+  );
+  await copyFile(join(import.meta.dirname, "openvex/read.go"), at("read.go"));
+  await writeFile(at("sid.list"), await aptSources("sid"));
+  const asked = ["CVE-2026-1234", purl("2-1"), purl("1-1")].map((word) => `'${word}'`).join(" ");
+  const script = [
+    "cd /vex; export HOME=/tmp GO111MODULE=off GOPATH=/usr/share/gocode; go build -o /tmp/read read.go",
+    ...["stable", "retracted", "broken"].map((name) => `/tmp/read ${name}.json ${asked} >>said || :`),
+  ];
+  await execa(
+    "mmdebstrap",
+    [
+      "--quiet",
+      "--variant=apt",
+      // A mirror that stands still is as good.
+      '--aptopt=Acquire::Check-Valid-Until "false"',
+      "--include=golang-go,golang-github-openvex-go-vex-dev",
+      "--customize-hook=mkdir $1/vex",
+      "--customize-hook=copy-in read.go stable.json retracted.json broken.json /vex",
+      `--chrooted-customize-hook=${script.join("\n")}`,
+      "--customize-hook=copy-out /vex/said .",
+      "--format=null",
+      "sid",
+      "-",
+      "sid.list",
+    ],
+    { cwd: place.path, stdin: "ignore", timeout: 1_400_000 },
+  );
+  expect((await readFile(at("said"), "utf8")).trim().split("\n")).toEqual([
+    `${purl("2-1")} 1`,
+    "fixed by the live patch kgraft_patch_2_1 in the running kernel 6.1.0-55-cloud-amd64",
+    `${purl("1-1")} 0`,
+    `${purl("2-1")} 1`,
+    "under_investigation the live patch was retracted: it deadlocks",
+    `${purl("1-1")} 0`,
+    expect.stringMatching(/^refused: .*mended/),
+  ]);
+}, 1_500_000);
