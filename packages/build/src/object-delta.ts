@@ -167,7 +167,7 @@ function writtenOf({ object, livepatchReferences }: Patched): Uint8Array {
 
 function namedObject({ table }: ObjectDeltaRequest, name: string): NamedObject {
   const order = name === "vmlinux" ? "address" : "table";
-  return { name, symbols: new SymbolIndex(table.symbols, order), depends: [] };
+  return { name, symbols: new SymbolIndex(table.symbols, order), depends: [], isSealed: table.isSealed };
 }
 
 function kernelOf(request: ObjectDeltaRequest, name: string): NamedKernel {

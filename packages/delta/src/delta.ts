@@ -26,6 +26,7 @@ import {
 import { ambiguousPlaces } from "./places.ts";
 import type { Reason } from "./reasons.ts";
 import { withConstantsLoaded } from "./runtime-constants.ts";
+import { sealedAddresses } from "./sealed.ts";
 import { Selection } from "./select.ts";
 import { Special } from "./special.ts";
 import type { LinkTarget } from "./target.ts";
@@ -130,7 +131,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
   }
   const ambiguous = ambiguousPlaces(selection.parts, after, correlation);
   const tables = labelTables(after, selection.parts);
-  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous, ...tables);
+  const sealed = sealedAddresses(selection, before, after, target);
+  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous, ...tables, ...sealed);
   const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {

@@ -17,7 +17,7 @@ import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
 import { describe, isInit, type Part, partBytes, sectionNameInModule, sectionSymbol } from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
-import type { Binding, Selection } from "./select.ts";
+import { type Binding, requestOf, type Selection } from "./select.ts";
 import type { SpecialEntry } from "./special.ts";
 import type { LinkTarget } from "./target.ts";
 
@@ -209,7 +209,7 @@ export class Output {
   #nameOf(part: Part, reference: Reference): { name: string; local: boolean } | undefined {
     const binding = this.#selection.bind(part, reference, true);
     if (binding.kind === "outside") return { name: binding.symbol.name, local: false };
-    if (binding.kind === "original") return nameIn(binding.original);
+    if (binding.kind === "original") return requestOf(binding.original);
     return undefined;
   }
 
@@ -271,7 +271,7 @@ export class Output {
         };
       }
       case "original": {
-        const { name, local } = nameIn(binding.original);
+        const { name, local } = requestOf(binding.original);
         const main = binding.part.symbols.find((symbol) => symbol.name === binding.part.name);
         const addend = relocation.symbol.value + relocation.addend - (main?.value ?? 0);
         return { symbol: this.#outsideSymbol(name, local), addend };
@@ -383,11 +383,6 @@ function unsupportedRelocation(part: Part, from: Part, { offset, relocation, tar
     message: `the short jump ${place} leads to ${to} of the same section, farther than that once it is in a live patch`,
     hint: `change ${to} as well, so that the compiler jumps to it from afar or not at all`,
   };
-}
-
-function nameIn(original: Part): { name: string; local: boolean } {
-  const main = original.symbols.find(({ name }) => name === original.name);
-  return { name: original.name ?? "", local: main === undefined || main.binding === STB_LOCAL };
 }
 
 function slice(part: Part, data: Uint8Array): ObjectSection {

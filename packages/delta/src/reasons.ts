@@ -21,6 +21,7 @@ export type ReasonCode =
   | "ambiguous-symbol"
   | "ambiguous-static"
   | "ambiguous-place"
+  | "sealed-function"
   | "thread-function"
   | "unreachable-key"
   | "unresolved-reference"

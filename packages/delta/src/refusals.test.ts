@@ -357,6 +357,15 @@ const refusals: Readonly<Record<Exclude<ReasonCode, "left-out" | "thread-functio
       target: inLoop("late"),
     },
   ],
+  "sealed-function": [
+    {
+      what: "the address of a function that may only be called by name",
+      before: calls("helper", 1),
+      after: `extern int helper(int);\nextern int hand(int (*)(int));\nint user(int x) { return hand(helper); }`,
+      subject: "helper",
+      target: kernelTarget({ isSealed: ({ name }) => name === "helper" }),
+    },
+  ],
   "unresolved-reference": [
     {
       what: "a use of another function's entry in a table",

@@ -6,7 +6,7 @@
  * own statics come along as copies. A call to a replaced function goes straight to its replacement, but a function's
  * *address* stays the original's: others compare it, keep it, and call it after the patch has gone.
  */
-import type { ObjectSection, ObjectSymbol } from "@kgraft/elf";
+import { type ObjectSection, type ObjectSymbol, STB_LOCAL } from "@kgraft/elf";
 import type { Comparison } from "./compare.ts";
 import type { Correlation } from "./correlate.ts";
 import { describe, isBootMemory, isCode, isInit, isStorage, isWritable, type Part } from "./part.ts";
@@ -14,6 +14,7 @@ import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import type { Special, SpecialEntry } from "./special.ts";
 import { isSpecial } from "./special-tables.ts";
+import type { SymbolRequest } from "./target.ts";
 
 /** What a reference of a carried part becomes. */
 export type Binding =
@@ -72,7 +73,9 @@ export class Selection {
     if (part.kind === "constant" && !this.#isStill(original, part)) return { kind: "carried", part };
     if (part.kind === "function" && this.parts.has(part)) {
       const isAddress = !fromEntry && this.#isStart(target) && !this.#isBranch(from, reference);
-      return isAddress ? { kind: "original", part, original } : { kind: "carried", part };
+      return isAddress && this.#mayBeCalled(original, part)
+        ? { kind: "original", part, original }
+        : { kind: "carried", part };
     }
     return { kind: "original", part, original };
   }
@@ -107,10 +110,20 @@ export class Selection {
     }
   }
 
+  /**
+   * Whether the original may be called by its address where the replacement may: the compiler leaves out the mark for
+   * that (IBT) of a static function whose address nobody took. Then nobody has it to compare with, either.
+   */
+  #mayBeCalled(original: Part, part: Part): boolean {
+    const { architecture } = this.#patched;
+    return (
+      architecture.hasLanding(original.section, entryOf(original)) ||
+      !architecture.hasLanding(part.section, entryOf(part))
+    );
+  }
+
   #isStart(target: Reference["target"] & { kind: "part" }): boolean {
-    // A call-padded function's entry is its symbol, not the padding before it.
-    const entry = target.part.symbols.find(({ name }) => name === target.part.name);
-    return target.offset === (entry === undefined ? 0 : entry.value - target.part.start);
+    return target.offset === entryOf(target.part) - target.part.start;
   }
 
   #isBranch(from: Part, { relocation }: Reference): boolean {
@@ -119,6 +132,17 @@ export class Selection {
       this.#patched.architecture.isBranch(from.section.data, relocation.offset, relocation.type)
     );
   }
+}
+
+/** Where a function begins in its section. A call-padded one's entry is its symbol, not the padding before it. */
+function entryOf({ name, start, symbols }: Part): number {
+  return symbols.find((symbol) => symbol.name === name)?.value ?? start;
+}
+
+/** By what name a part of the original object is asked for in the running kernel. */
+export function requestOf(original: Part): SymbolRequest {
+  const main = original.symbols.find(({ name }) => name === original.name);
+  return { name: original.name ?? "", local: main === undefined || main.binding === STB_LOCAL };
 }
 
 /** Why a part cannot be in a live patch, if it cannot. */

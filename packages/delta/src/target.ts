@@ -14,6 +14,8 @@ export interface LinkTarget {
   locate(request: SymbolRequest): Position;
   /** How code of a live patch reaches a symbol. */
   resolve(request: SymbolRequest): Resolution;
+  /** Whether it is a function that the running kernel does not let be called by its address; undefined where nothing tells. */
+  isSealed(request: SymbolRequest): boolean | undefined;
 }
 
 export type Position =

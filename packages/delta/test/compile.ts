@@ -67,6 +67,7 @@ export function kernelTarget(change: Partial<LinkTarget> = {}): LinkTarget {
       }),
     ),
     locate: hasEverything,
+    isSealed: () => false,
     resolve: ({ name }): Resolution =>
       ["printk", "__fentry__"].includes(name)
         ? { kind: "exported" }

@@ -16,11 +16,14 @@ import {
   symbolTable,
 } from "@kgraft/elf";
 import { readStructLayouts } from "@kgraft/kernel/files";
+import { type IsSealed, sealedIn } from "./sealed.ts";
 
 export interface KernelTable {
   readonly symbols: SymbolTable;
   /** The kernel's structures that tables of code are made of, where the image has type information (BTF). */
   readonly layouts: ReadonlyMap<string, { readonly sizeBytes: number }>;
+  /** Which functions may not be called indirectly, where an image tells. */
+  readonly isSealed: IsSealed | undefined;
 }
 
 /** @throws {ElfFormatError} when the image has no symbols, or is malformed */
@@ -28,7 +31,8 @@ export function tableOfImage(file: ElfFile): KernelTable {
   const symbols = openSymbols(file);
   if (symbols.length === 0) throw noSymbols(file.source.name, "section .symtab");
   const hasTypes = findSection(file, ".BTF") !== undefined;
-  return { symbols, layouts: hasTypes ? readStructLayouts(file, sizedTypes) : new Map() };
+  const layouts = hasTypes ? readStructLayouts(file, sizedTypes) : new Map();
+  return { symbols, layouts, isSealed: sealedIn(file) };
 }
 
 const row =
@@ -69,7 +73,7 @@ export function tableOfText(name: string, text: string): KernelTable {
     symbols.push(symbol);
   }
   if (symbols.length === 0) throw noSymbols(name, "lines of readelf -s --wide, or an ELF image");
-  return { symbols: symbolTable(symbols), layouts: new Map() };
+  return { symbols: symbolTable(symbols), layouts: new Map(), isSealed: undefined };
 }
 
 function symbolOf(line: string): ElfSymbol | undefined {

@@ -5,10 +5,14 @@
  */
 import { type ElfObject, type ElfSymbol, STB_LOCAL, STB_WEAK, STT_FILE, STT_FUNC } from "@kgraft/elf";
 import type { LinkTarget, Position, Resolution, SymbolRequest } from "@kgraft/delta";
+import type { IsSealed } from "./sealed.ts";
 import type { ShippedKernel, ShippedObject } from "./shipped-kernel.ts";
 
 /** An object of the kernel, as far as names lead into it. */
-export type NamedObject = Pick<ShippedObject, "name" | "symbols" | "depends">;
+export interface NamedObject extends Pick<ShippedObject, "name" | "symbols" | "depends"> {
+  /** Which of its functions may not be called indirectly, where that is known. */
+  readonly isSealed: IsSealed | undefined;
+}
 
 /** A kernel, as far as names lead somewhere in it: the shipped one, or what tables tell of one. */
 export interface NamedKernel extends Pick<ShippedKernel, "exports"> {
@@ -71,6 +75,16 @@ export class UnitTarget implements LinkTarget {
     return this.#resolveGlobal(request.name);
   }
 
+  isSealed(request: SymbolRequest): boolean | undefined {
+    const own = request.local || this.object !== "vmlinux" ? this.find(request) : undefined;
+    if (own !== undefined && !("kind" in own)) return sealedBy(this.#shipped, own);
+    // What is exported has its address in a table; what nothing has is another unit's of the same patch.
+    if (this.#kernel.exports.has(request.name)) return false;
+    const vmlinux = this.#kernel.object("vmlinux");
+    const symbol = vmlinux?.symbols.global(request.name);
+    return vmlinux === undefined || symbol === undefined ? false : sealedBy(vmlinux, symbol);
+  }
+
   #resolveGlobal(name: string): Resolution {
     // Some exports are for certain modules only, by name: to a live patch they are none.
     const entry = this.#kernel.exports.get(name);
@@ -91,6 +105,11 @@ export class UnitTarget implements LinkTarget {
     if (exporter === undefined || symbol === undefined) return { kind: "exported" };
     return { kind: "livepatch", object: exporter.name, sympos: exporter.symbols.symposOf(symbol) };
   }
+}
+
+function sealedBy({ isSealed }: NamedObject, symbol: ElfSymbol): boolean | undefined {
+  if (symbol.type !== STT_FUNC) return false;
+  return isSealed?.(symbol);
 }
 
 function localsOfUnit(shipped: NamedObject, asShipped: ElfObject): readonly ElfSymbol[] | undefined {

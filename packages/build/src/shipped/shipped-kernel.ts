@@ -9,6 +9,7 @@ import { type ElfFile, type ElfSymbol, findSection, openSymbols, sectionData } f
 import { sizedTypes } from "@kgraft/delta";
 import { type KernelTree, readStructLayouts, type StructLayout, withElfFile } from "@kgraft/kernel";
 import { type Exports, moduleNameOf, parseSymvers } from "./exports.ts";
+import { type IsSealed, sealedIn } from "./sealed.ts";
 import { SymbolIndex } from "./symbol-index.ts";
 
 /** One shipped object: vmlinux, or a module. */
@@ -18,6 +19,8 @@ export interface ShippedObject {
   readonly symbols: SymbolIndex;
   /** Modules that this one needs. */
   readonly depends: readonly string[];
+  /** Which of its functions may not be called indirectly. */
+  readonly isSealed: IsSealed;
   /** Runs `work` on the open file. */
   withFile<T>(work: (file: ElfFile) => T): T;
 }
@@ -62,7 +65,7 @@ export class ShippedKernel {
   #vmlinux(): ShippedObject {
     const withFile = open(this.tree.vmlinux, "vmlinux");
     const symbols = new SymbolIndex(withFile(openSymbols), "address");
-    return { name: "vmlinux", symbols, depends: [], withFile };
+    return { name: "vmlinux", symbols, depends: [], isSealed: lazily(withFile), withFile };
   }
 
   #module(name: string): ShippedObject | undefined {
@@ -75,7 +78,7 @@ export class ShippedKernel {
       openSymbols,
     );
     const symbols = new SymbolIndex(withFile(openSymbols), "table", unstripped);
-    return { name, symbols, depends: withFile(dependsOf), withFile };
+    return { name, symbols, depends: withFile(dependsOf), isSealed: lazily(withFile), withFile };
   }
 }
 
@@ -88,6 +91,11 @@ export async function openShippedKernel(tree: KernelTree): Promise<ShippedKernel
 
 function open(path: string, name: string): ShippedObject["withFile"] {
   return (work) => withElfFile(path, name, work);
+}
+
+function lazily(withFile: ShippedObject["withFile"]): IsSealed {
+  let known: IsSealed | undefined;
+  return (symbol) => (known ??= withFile(sealedIn))(symbol);
 }
 
 function dependsOf(file: ElfFile): string[] {

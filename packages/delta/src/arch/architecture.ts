@@ -30,6 +30,8 @@ export interface Architecture {
    * @returns the field that says from where, to be related to the variable
    */
   loadInstead(code: Uint8Array, offset: number): Pick<ObjectRelocation, "offset" | "type" | "addend">;
+  /** Whether the function that lies at `start` of the section begins with the mark that an indirect branch wants (IBT). */
+  hasLanding(section: ObjectSection, start: number): boolean;
   /** Whether ftrace can redirect the function that lies at `start` of the section: the compiler left it an entry. */
   hasTracedEntry(section: ObjectSection, start: number): boolean;
 }

@@ -75,6 +75,7 @@ export const x86_64: Architecture = {
     code.set([...load, ...nopl], offset - 2);
     return { offset: offset + 1, type: R_X86_64_PC32, addend: -4 };
   },
+  hasLanding: (section, start) => hasEndbr(section, start),
   hasTracedEntry: (section, start) => hasFentry(section, start),
 };
 
@@ -91,9 +92,12 @@ function fieldsOf(code: Uint8Array): ReadonlyMap<number, RelativeField> {
 
 /** A traced function calls `__fentry__` first (-mfentry), after an `endbr64` where the kernel has IBT. */
 function hasFentry(section: ObjectSection, start: number): boolean {
-  const endbr64 = [0xf3, 0x0f, 0x1e, 0xfa].every((byte, at) => section.data[start + at] === byte);
-  const call = start + (endbr64 ? 4 : 0) + 1;
+  const call = start + (hasEndbr(section, start) ? 4 : 0) + 1;
   return section.relocations.some(
     (relocation) => relocation.offset === call && relocation.symbol.name === "__fentry__",
   );
+}
+
+function hasEndbr({ data }: ObjectSection, start: number): boolean {
+  return [0xf3, 0x0f, 0x1e, 0xfa].every((byte, at) => data[start + at] === byte); // endbr64
 }
