@@ -3,7 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { changedLayouts } from "./layouts.ts";
+import { changedLayouts, changedPrototypes, changedVariables } from "./layouts.ts";
 
 function compile(source: string): Uint8Array {
   const directory = mkdtempSync(join(tmpdir(), "kgraft-layouts-"));
@@ -58,4 +58,41 @@ test("changedLayouts() sees what a typedef names", () => {
   expect(changedLayouts("unit", unit("int a, b;"), unit("int b, a;"))).toEqual([
     { name: "typedef pair", difference: "member a was at offset 0, is at 4" },
   ]);
+});
+
+test.each([
+  ["struct one *v", "struct two *v", "variable v was struct one *, is struct two *"],
+  ["struct one v", "struct two v", "variable v was struct one, is struct two"],
+  ["static struct one *v", "static struct two *v", "variable v was struct one *, is struct two *"],
+  ["unsigned char v[8]", "unsigned short v[4]", "variable v had elements of 1 bytes, has such of 2"],
+  ["struct one *v", "const struct one *v", undefined],
+  ["struct one *v", "void *v", undefined],
+  ["struct lock v", "struct raw v", undefined],
+  ["int v", "counter v", undefined],
+  ["int v", "unsigned v", undefined],
+  ["int v[2]", "int v[3]", undefined],
+])("changedVariables() of %s and %s", (was, is, wanted) => {
+  const [before, after] = [was, is].map((declared) =>
+    compile(`${common} ${declared}; void *use(void) { return (void *)&v; }`),
+  ) as [Uint8Array, Uint8Array];
+  const found = changedVariables("unit", before, after).map(({ message }) => message);
+  expect(found).toEqual(wanted === undefined ? [] : [`${wanted}: the running kernel has the old one in it`]);
+});
+
+test.each([
+  ["int f(int a)", "int f(int a, int b)", ["f"]],
+  ["int f(int a)", "int f(long a)", ["f"]],
+  ["int f(int a)", "long f(int a)", ["f"]],
+  ["int f(int a)", "void f(int a)", ["f"]],
+  ["int f(struct one *a)", "int f(struct two *a)", ["f"]],
+  ["int f(struct one a)", "int f(struct one *a)", ["f"]],
+  ["int f(int a)", "int f(unsigned a)", []],
+  ["int f(struct one *a)", "int f(const struct one *b)", []],
+])("changedPrototypes() of %s and %s", (was, is, wanted) => {
+  const [before, after] = [was, is].map((declared) =>
+    compile(
+      `${common} ${declared} { ${declared.startsWith("void") ? "" : "return 0;"} } void *use(void) { return f; }`,
+    ),
+  ) as [Uint8Array, Uint8Array];
+  expect(changedPrototypes("unit", before, after)).toEqual(wanted);
 });

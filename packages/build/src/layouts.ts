@@ -4,7 +4,14 @@
  * what both sides know by one name is compared: a new structure is the patch's own affair.
  */
 import { bytesSource, openElf } from "@kgraft/elf";
-import { type MemberLayout, readEnumerators, readStructLayouts, type StructLayout } from "@kgraft/kernel";
+import {
+  type DeclaredType,
+  type MemberLayout,
+  readDeclarations,
+  readEnumerators,
+  readStructLayouts,
+  type StructLayout,
+} from "@kgraft/kernel";
 import type { UnitReason } from "./errors.ts";
 import { hiddenPrefix } from "./source/structures.ts";
 
@@ -67,6 +74,62 @@ export function movedEnumerators(unit: string, before: Uint8Array, after: Uint8A
       },
     ];
   });
+}
+
+/**
+ * Variables that are, hold or point to another structure than before: what the running kernel has in them is the old one.
+ * Of static locals the types do not tell.
+ */
+export function changedVariables(unit: string, before: Uint8Array, after: Uint8Array): UnitReason[] {
+  const [original, patched] = declarationsOf(unit, before, after);
+  return [...patched.variables].flatMap(([name, is]): UnitReason[] => {
+    const was = original.variables.get(name);
+    const difference = was === undefined ? undefined : typeDifference(was, is);
+    if (difference === undefined) return [];
+    return [
+      {
+        code: "changed-layout",
+        unit,
+        subject: name,
+        message: `variable ${name} ${difference}: the running kernel has the old one in it`,
+        hint: "give the new one another name, and leave the old variable as it is",
+      },
+    ];
+  });
+}
+
+/** Functions of the unit that are to be called otherwise than before: with other arguments, or for another result. */
+export function changedPrototypes(unit: string, before: Uint8Array, after: Uint8Array): string[] {
+  const [original, patched] = declarationsOf(unit, before, after);
+  return [...patched.functions].flatMap(([name, is]) => {
+    const was = original.functions.get(name);
+    const isSame =
+      was === undefined ||
+      (was.length === is.length &&
+        was.every(
+          (one, index) =>
+            one.sizeBits === is[index]!.sizeBits && typeDifference(one, is[index]!) === undefined, // equally many
+        ));
+    return isSame ? [] : [name];
+  });
+}
+
+function declarationsOf(
+  unit: string,
+  before: Uint8Array,
+  after: Uint8Array,
+): [ReturnType<typeof readDeclarations>, ReturnType<typeof readDeclarations>] {
+  return [
+    readDeclarations(openElf(bytesSource(`${unit} (original)`, before))),
+    readDeclarations(openElf(bytesSource(`${unit} (patched)`, after))),
+  ];
+}
+
+/** A size that changed is said elsewhere. */
+function typeDifference(was: DeclaredType, is: DeclaredType): string | undefined {
+  if (!isSameType(was.types, is.types)) return `was ${was.types[0]}, is ${is.types[0]}`;
+  if (was.elementBits === is.elementBits || was.sizeBits !== is.sizeBits) return undefined;
+  return `had elements of ${was.elementBits / 8} bytes, has such of ${is.elementBits / 8}`;
 }
 
 function firstDifference(was: StructLayout, is: StructLayout): string | undefined {

@@ -7,7 +7,14 @@ import type { UnitReason } from "./errors.ts";
 import { checkFidelity } from "./shipped/fidelity.ts";
 import { UnitTarget } from "./shipped/link-target.ts";
 import { readLoaded } from "./read-loaded.ts";
-import { changedLayouts, keptLayout, layoutReason, movedEnumerators } from "./layouts.ts";
+import {
+  changedLayouts,
+  changedPrototypes,
+  changedVariables,
+  keptLayout,
+  layoutReason,
+  movedEnumerators,
+} from "./layouts.ts";
 import { unkeptSymbol } from "./source/structures.ts";
 import { goneDefinitions, weakNamesOf } from "./source/weak-names.ts";
 import type { AffectedUnit } from "./source/units.ts";
@@ -32,6 +39,8 @@ export type UnitDelta =
       readonly added: readonly string[];
       readonly livepatchReferences: ReadonlyMap<ObjectSymbol, LivepatchReference>;
       readonly warnings: readonly UnitReason[];
+      /** Its functions that other units are to call otherwise than before. */
+      readonly reshaped?: readonly string[];
     }
   | {
       readonly kind: "unchanged";
@@ -45,6 +54,10 @@ export type UnitDelta =
       readonly reasons: readonly UnitReason[];
       /** Functions and variables that the change gives to the unit, for other units to use. */
       readonly defines?: readonly string[];
+      /** Its functions that other units are to call otherwise than before. */
+      readonly reshaped?: readonly string[];
+      /** Names of other units that it uses, and goes on to use as before. */
+      readonly uses?: readonly string[];
     };
 
 export type PatchedDelta = Extract<UnitDelta, { kind: "patched" }>;
@@ -86,13 +99,19 @@ export async function computeUnitDeltas(
   // The original once more, with the distribution's own options: what was shipped can be found in it.
   const { objectPath } = await compile({ unit, sections: "as-shipped" });
   const asShipped = readLoaded(`${unit} (as shipped)`, await readFile(objectPath));
+  const shared = new Set(globalNames(original));
+  const reshaped = changedPrototypes(unit, before, after).filter((name) => shared.has(name));
   const deltasOf = (bytes: Uint8Array): UnitDelta[] => {
     const patched = readLoaded(`${unit} (patched)`, bytes);
-    return pair.objects.map((object) => unitDelta(kernel, unit, object, { original, patched, asShipped }));
+    return pair.objects
+      .map((object) => unitDelta(kernel, unit, object, { original, patched, asShipped }))
+      .map((delta) => (delta.kind === "unchanged" || reshaped.length === 0 ? delta : { ...delta, reshaped }));
   };
   const overriding = await leftToWeak(kernel, pair, original, readLoaded(`${unit} (patched)`, after));
   const deltas = [...deltasOf(after), ...overriding];
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
+  const retyped = changedVariables(unit, before, after);
+  if (retyped.length > 0) return [...deltas, { kind: "refused", unit, reasons: retyped }];
   const shifted = movedEnumerators(unit, before, after);
   const moved = changedLayouts(unit, before, after);
   if (moved.length === 0) return deltas.map((delta) => withWarnings(delta, shifted));
@@ -185,6 +204,7 @@ function unitDelta(kernel: ShippedKernel, unit: string, object: string, objects:
         unit,
         reasons: verdict.reasons.map((reason) => ({ ...reason, unit })),
         defines: newGlobals(original, patched),
+        uses: original.symbols.flatMap(({ name, place }) => (place.kind === "undefined" ? [name] : [])),
       };
     case "patched": {
       const unfaithful = verdict.functions.flatMap(({ name }) =>

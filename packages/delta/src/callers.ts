@@ -21,7 +21,8 @@ export interface Replacements {
   readonly carriedByCallers: readonly FunctionGroup[];
 }
 
-interface Unit {
+/** A unit before and after the change. */
+export interface Unit {
   readonly before: Parts;
   readonly after: Parts;
   readonly correlation: Correlation;

@@ -4,7 +4,7 @@
  */
 import { type ElfObject, ElfFormatError, type ObjectSymbol, STB_LOCAL } from "@kgraft/elf";
 import { architectureOf, knownMachines } from "./arch/architecture.ts";
-import { replaceable } from "./callers.ts";
+import { replaceable, type Unit } from "./callers.ts";
 import { Comparison } from "./compare.ts";
 import { correlate, type Correlation } from "./correlate.ts";
 import { type FunctionGroup, functionGroups, sameGroup } from "./groups.ts";
@@ -129,10 +129,8 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     if ("code" in replaced) reasons.push(replaced);
     else functions.push(replaced);
   }
-  const ambiguous = ambiguousPlaces(selection.parts, after, correlation);
-  const tables = labelTables(after, selection.parts);
-  const sealed = sealedAddresses(selection, before, after, target);
-  reasons.push(...selection.reasons, ...output.reasons, ...ambiguous, ...tables, ...sealed);
+  const places = misledPlaces(selection, { before, after, correlation, target });
+  reasons.push(...selection.reasons, ...output.reasons, ...places);
   const threads = changed.flatMap(({ main }) => threadFunction(correlation.originalOf(main)!, before)); // as above
   if (reasons.length > 0) return { kind: "refused", reasons: uniqueReasons(reasons) };
   return {
@@ -143,6 +141,15 @@ export function computeDelta(original: ElfObject, patched: ElfObject, target: Li
     livepatchReferences: output.livepatchReferences,
     warnings: uniqueReasons([...announced.warnings, ...output.warnings, ...threads]),
   };
+}
+
+/** Places that something knows, and which the live patch would have elsewhere or not let be reached. */
+function misledPlaces(selection: Selection, { before, after, correlation, target }: Unit): Reason[] {
+  return [
+    ...ambiguousPlaces(selection.parts, after, correlation),
+    ...labelTables(after, selection.parts),
+    ...sealedAddresses(selection, before, after, target),
+  ];
 }
 
 /** A function may meet the same obstacle at many places, and both objects have the same tables: it is said once. */

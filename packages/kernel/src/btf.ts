@@ -46,6 +46,8 @@ const KIND_UNION = 5;
 const KIND_ENUM = 6;
 const KIND_FORWARD = 7;
 const KIND_TYPEDEF = 8;
+const KIND_FUNCTION = 12;
+const KIND_VARIABLE = 14;
 const KIND_ENUM64 = 19;
 /** typedef, volatile, const, restrict, type tag: another type under a name or a qualifier */
 const ALIASES: ReadonlySet<number> = new Set([KIND_TYPEDEF, 9, 10, 11, 18]);
@@ -95,6 +97,34 @@ export function readEnumerators(file: ElfFile): Map<string, Enumerator> {
   const enumerators = new Map<string, Enumerator>();
   for (let id = 1; id <= types.count; id++) types.collectEnumerators(id, enumerators);
   return enumerators;
+}
+
+/** What a variable, a parameter or a result is. */
+export interface DeclaredType extends Pick<MemberLayout, "sizeBits" | "types"> {
+  /** Of an array one element, of anything else itself. */
+  readonly elementBits: number;
+}
+
+export interface Declarations {
+  /** Variables of the file, and those of others that it uses; without static locals. */
+  readonly variables: ReadonlyMap<string, DeclaredType>;
+  /** Functions of the file: the result, then the parameters. */
+  readonly functions: ReadonlyMap<string, readonly DeclaredType[]>;
+}
+
+/** What the variables and functions of a unit are. Throws as {@link readStructLayouts} does. */
+export function readDeclarations(file: ElfFile): Declarations {
+  const section = findSection(file, ".BTF");
+  if (section === undefined) throw unreadable(file, "no section .BTF", "one");
+  const types = new Types(file, sectionData(file, section));
+  const variables = new Map<string, DeclaredType>();
+  const functions = new Map<string, readonly DeclaredType[]>();
+  for (let id = 1; id <= types.count; id++) {
+    const { kind, name, sizeBytes: of } = types.type(id);
+    if (kind === KIND_VARIABLE) variables.set(name, types.declared(of));
+    if (kind === KIND_FUNCTION) functions.set(name, types.prototypeOf(of));
+  }
+  return { variables, functions };
 }
 
 interface Type {
@@ -233,6 +263,26 @@ class Types {
           : this.#view.getBigInt64(entry + 4, true);
       enumerators.set(name, { value, isLast: index === count - 1 });
     }
+  }
+
+  declared(id: number): DeclaredType {
+    const [element] = this.#element(id, 0);
+    return {
+      types: this.#names(id, 0),
+      sizeBits: this.#sizeBits(id, 0),
+      elementBits: this.#sizeBits(element, 0),
+    };
+  }
+
+  /** The result and the parameters of a function's type. */
+  prototypeOf(id: number): DeclaredType[] {
+    const { at, count, sizeBytes: result } = this.type(id);
+    if (at + count * 8 > this.#view.byteLength)
+      throw unreadable(this.#file, `function ${id} with ${count} parameters`, "a whole one");
+    const parameters = Array.from({ length: count }, (_, index) =>
+      this.#view.getUint32(at + index * 8 + 4, true),
+    );
+    return [result, ...parameters].map((type) => this.declared(type));
   }
 
   #sizeBits(id: number, depth: number): number {

@@ -5,8 +5,10 @@
  */
 export type { Architecture } from "./architecture.ts";
 export {
+  type DeclaredType,
   type Enumerator,
   type MemberLayout,
+  readDeclarations,
   readEnumerators,
   readStructLayouts,
   type StructLayout,

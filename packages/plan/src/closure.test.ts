@@ -41,12 +41,20 @@ function patched(unit: string, defines: readonly string[], wants: readonly strin
   };
 }
 
-const refused = (unit: string, defines: readonly string[]): UnitDelta => ({
-  kind: "refused",
-  unit,
-  reasons: [],
-  defines,
-});
+/** What a unit wants the running kernel has. */
+function withKernels(delta: PatchedDelta): PatchedDelta {
+  const references = delta.object.symbols.map((one) => {
+    const reference = { object: "vmlinux", name: one.name, sympos: 0, patchedObject: "vmlinux" };
+    return [one, reference] as const;
+  });
+  return { ...delta, livepatchReferences: new Map(references) };
+}
+
+const refused = (
+  unit: string,
+  defines: readonly string[],
+  more: { readonly uses?: readonly string[]; readonly reshaped?: readonly string[] } = {},
+): UnitDelta => ({ kind: "refused", unit, reasons: [], defines, ...more });
 const compared = (...deltas: UnitDelta[]): ComparedUnit[] =>
   [...Map.groupBy(deltas, ({ unit }) => unit)].map(([unit, ofUnit]) => ({
     unit,
@@ -99,6 +107,21 @@ describe("linkable()", () => {
     ]);
   });
 
+  test("takes a function that is called otherwise with all that call it, or leaves it with all", () => {
+    const home = { ...patched("home.c", ["call"], []), reshaped: ["call"] };
+    const caller = withKernels(patched("caller.c", [], ["call"]));
+    const words = "has other parameters or another result in the update, and";
+    expect(reasons(home, caller)).toEqual([]);
+    expect(reasons(home, caller, refused("stays.c", [], { uses: ["call"] }))).toEqual([
+      ["home.c", "needs-unit", `call ${words} stays.c on the other side cannot be carried`],
+      ["caller.c", "needs-unit", `call ${words} home.c on the other side cannot be carried`],
+    ]);
+    expect(reasons(refused("home.c", [], { reshaped: ["call"] }), caller)).toEqual([
+      ["caller.c", "needs-unit", `call ${words} home.c on the other side cannot be carried`],
+    ]);
+    expect(reasons(refused("home.c", []), caller)).toEqual([]);
+  });
+
   test("takes a unit of two objects whole or not at all", () => {
     const { carried } = linkable(compared(patched("a.c", ["one"], []), refused("a.c", [])), kernel);
     expect(carried.size).toBe(0);
@@ -114,4 +137,15 @@ test("neededBy() gives a unit with those whose new functions it calls, round abo
   ];
   expect(neededBy("a.c", deltas).map(({ unit }) => unit)).toEqual(["a.c", "b.c", "c.c"]);
   expect(neededBy("d.c", deltas).map(({ unit }) => unit)).toEqual(["d.c", "c.c", "b.c"]);
+});
+
+test("neededBy() gives a function that is called otherwise with all that call it", () => {
+  const deltas = [
+    { ...patched("home.c", ["call"], []), reshaped: ["call"] },
+    withKernels(patched("caller.c", [], ["call"])),
+    patched("other.c", [], ["printk"]),
+  ];
+  expect(neededBy("home.c", deltas).map(({ unit }) => unit)).toEqual(["home.c", "caller.c"]);
+  expect(neededBy("caller.c", deltas).map(({ unit }) => unit)).toEqual(["caller.c", "home.c"]);
+  expect(neededBy("other.c", deltas).map(({ unit }) => unit)).toEqual(["other.c"]);
 });

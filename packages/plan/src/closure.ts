@@ -1,8 +1,9 @@
 /**
  * Which of the units that can be carried can be linked together. A unit may call what the update gives to another one;
- * where that one stays behind, it stays behind too, and so do those that need it in turn.
+ * where that one stays behind, it stays behind too, and so do those that need it in turn. Where the update gives a
+ * function other parameters or another result, it goes with all that call it, or not at all.
  */
-import type { PatchedDelta, ShippedKernel, UnitReason } from "@kgraft/build";
+import type { PatchedDelta, ShippedKernel, UnitDelta, UnitReason } from "@kgraft/build";
 import type { ComparedUnit } from "./plan.ts";
 
 export interface Linkable {
@@ -22,13 +23,20 @@ export function linkable(units: readonly ComparedUnit[], kernel: Pick<ShippedKer
   );
   const stranded = new Map<string, readonly UnitReason[]>();
   const homes = homesOf(units);
-  for (let left = -1; left !== carried.size;) {
-    left = carried.size;
+  const reshaped = new Map(
+    units.flatMap(({ unit, deltas }) => deltas.flatMap(reshapedNames).map((name) => [name, unit] as const)),
+  );
+  for (let size = -1; size !== carried.size;) {
+    size = carried.size;
     const defined = new Set([...carried.values()].flat().flatMap(definedNames));
+    const left = units.filter(({ unit }) => !carried.has(unit));
     for (const [unit, deltas] of carried) {
-      const reasons = deltas
-        .flatMap((delta) => missingNames(delta, defined, kernel))
-        .map((name) => missing(unit, name, homes, kernel));
+      const reasons = [
+        ...deltas
+          .flatMap((delta) => missingNames(delta, defined, kernel))
+          .map((name) => missing(unit, name, homes, kernel)),
+        ...calledOtherwise(unit, deltas, reshaped, left),
+      ];
       if (reasons.length === 0) continue;
       stranded.set(unit, reasons);
       carried.delete(unit);
@@ -56,6 +64,45 @@ function definedNames({ object }: PatchedDelta): string[] {
   return object.symbols
     .filter(({ place, binding }) => place.kind === "section" && binding !== 0)
     .map(({ name }) => name);
+}
+
+function reshapedNames(delta: UnitDelta): readonly string[] {
+  return delta.kind === "unchanged" ? [] : (delta.reshaped ?? []);
+}
+
+/** What a unit uses of others, by the names that these have. */
+function usedNames(delta: UnitDelta): readonly string[] {
+  if (delta.kind !== "patched") return delta.kind === "refused" ? (delta.uses ?? []) : [];
+  const { object, livepatchReferences } = delta;
+  return object.symbols.flatMap((symbol) =>
+    symbol.place.kind === "undefined" ? [livepatchReferences.get(symbol)?.name ?? symbol.name] : [],
+  );
+}
+
+/** Functions that one side would call, and the other be called, as before. */
+function calledOtherwise(
+  unit: string,
+  deltas: readonly PatchedDelta[],
+  reshaped: ReadonlyMap<string, string>,
+  left: readonly ComparedUnit[],
+): UnitReason[] {
+  const own = new Set(deltas.flatMap(reshapedNames));
+  const used = new Set(deltas.flatMap(usedNames));
+  return left.flatMap((other): UnitReason[] => {
+    const names = [
+      ...new Set([
+        ...other.deltas.flatMap(usedNames).filter((name) => own.has(name)),
+        ...[...used].filter((name) => reshaped.get(name) === other.unit),
+      ]),
+    ];
+    return names.map((name) => ({
+      code: "needs-unit",
+      unit,
+      subject: name,
+      message: `${name} has other parameters or another result in the update, and ${other.unit} on the other side cannot be carried`,
+      hint: `carry ${other.unit} with an author's help`,
+    }));
+  });
 }
 
 function missingNames(
@@ -107,15 +154,31 @@ function missing(
   };
 }
 
-/** The deltas of one unit, and of those whose new functions it calls, these units' own needs included. */
+/**
+ * The deltas of one unit, of those whose new functions it calls, and of those that it calls or that call it otherwise
+ * than before; these units' own needs included.
+ */
 export function neededBy(unit: string, deltas: readonly PatchedDelta[]): PatchedDelta[] {
   const byUnit = Map.groupBy(deltas, (delta) => delta.unit);
+  const reshaped = new Map(
+    deltas.flatMap((delta) => reshapedNames(delta).map((name) => [name, delta.unit] as const)),
+  );
+  const callers = new Map<string, string[]>();
+  for (const delta of reshaped.size === 0 ? [] : deltas) {
+    for (const name of usedNames(delta)) {
+      const home = reshaped.get(name);
+      if (home === undefined || home === delta.unit) continue;
+      callers.set(home, [...(callers.get(home) ?? []), delta.unit]);
+      callers.set(delta.unit, [...(callers.get(delta.unit) ?? []), home]);
+    }
+  }
   const homes = new Map(
     deltas.flatMap((delta) => definedNames(delta).map((name) => [name, delta.unit] as const)),
   );
   const needed = new Set([unit]);
   // A set is gone through to its end, with what is added on the way.
   for (const one of needed) {
+    for (const other of callers.get(one) ?? []) needed.add(other);
     for (const { object, livepatchReferences } of byUnit.get(one) ?? []) {
       for (const symbol of object.symbols) {
         const home =
