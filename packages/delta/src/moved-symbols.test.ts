@@ -83,7 +83,7 @@ const refusals = [
 ];
 
 describe("movedSymbols() between sections", () => {
-  test.each([".kprobes.text", ".noinstr.text", ".cpuidle.text", ".irqentry.text", ".entry.text"])(
+  test.each([".kprobes.text", ".noinstr.text", ".irqentry.text", ".entry.text"])(
     "a function that is in %s now is refused, whether or not it changed",
     (section) => {
       const reason = { code: "moved-symbol", subject: "user" };
@@ -93,6 +93,13 @@ describe("movedSymbols() between sections", () => {
       }
     },
   );
+
+  test("a function in which a processor idles is refused where it has no traced entry any more", () => {
+    const idle = (marks: string): string => `section(".cpuidle.text") ${marks} ${user(1)}`;
+    const reason = { code: "moved-symbol", subject: "user" };
+    expect(deltaOf(user(1), idle("notrace"))).toMatchObject({ kind: "refused", reasons: [reason] });
+    expect(deltaOf(user(1), idle(""))).toEqual({ kind: "unchanged" });
+  });
 
   test("a function that is likelier or less likely now is no other", () => {
     expect(deltaOf(user(1), `section(".text.unlikely.user") ${user(1)}`)).toEqual({ kind: "unchanged" });

@@ -16,6 +16,7 @@ import { type Correlation, isStaticLocal } from "./correlate.ts";
 import { isPrefixSymbol } from "./names.ts";
 import { describe, isIgnored, isInitSection, isStorage, isWritable, type Part } from "./part.ts";
 import type { Parts } from "./parts.ts";
+import { isTraced } from "./patchability.ts";
 import type { Reason } from "./reasons.ts";
 import { isSpecial } from "./special-tables.ts";
 import type { LinkTarget } from "./target.ts";
@@ -29,7 +30,7 @@ export function movedSymbols(
 ): Reason[] {
   return [
     ...movedWithin(original, patched, correlation),
-    ...movedIntoRange(patched, correlation),
+    ...movedIntoRange(original, patched, correlation),
     ...adopted(original, patched, target),
     ...givenAway(original, patched, correlation, target),
   ];
@@ -55,20 +56,24 @@ function movedWithin(original: Parts, patched: Parts, correlation: Correlation):
 }
 
 /**
- * Sections of code that the kernel asks addresses about: where no probe may be, where no instrumentation is, where a
- * processor idles, what an interrupt enters by. What is `__kprobes` or `noinstr` now can still be probed in the running
- * kernel, whether or not it is replaced.
+ * Sections of code that the kernel asks addresses about: where no probe may be, where no instrumentation is, what an
+ * interrupt enters by. What is `__kprobes` or `noinstr` now can still be probed in the running kernel, whether or not it
+ * is replaced. (Of `.cpuidle.text` it asks for backtraces only. Since 6.2 its code has no traced entry, either: then it is
+ * a `noinstr` one.)
  */
-const askedRange = /^\.(kprobes|noinstr|cpuidle|irqentry|softirqentry|entry)\.text/;
+const askedRange = /^\.(kprobes|noinstr|irqentry|softirqentry|entry)\.text/;
 
 function rangeOf({ section }: Part): string {
   return askedRange.exec(section.name)?.[0] ?? "";
 }
 
-function movedIntoRange(patched: Parts, correlation: Correlation): Reason[] {
+function movedIntoRange(original: Parts, patched: Parts, correlation: Correlation): Reason[] {
   return patched.all.flatMap((part): Reason[] => {
     const was = part.kind === "function" ? correlation.originalOf(part) : undefined;
-    if (was === undefined || rangeOf(was) === rangeOf(part)) return [];
+    if (was === undefined) return [];
+    const isUntraced =
+      part.section.name === ".cpuidle.text" && isTraced(was, original) && !isTraced(part, patched);
+    if (rangeOf(was) === rangeOf(part) && !isUntraced) return [];
     return [
       {
         code: "moved-symbol",
