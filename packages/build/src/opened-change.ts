@@ -17,7 +17,7 @@ export interface OpenedChange extends AffectedUnits, AsyncDisposable {
    * @throws {CompileFailed} when one of both does not compile
    */
   readonly compile: (affected: AffectedUnits["units"][number]) => Promise<ObjectPair>;
-  /** What the change does to assembly. */
+  /** What the change does to assembly, and to images that the kernel carries. */
   readonly compareAssembly: () => Promise<AssemblyChange>;
   /** What a live patch must carry of it, or why it cannot; one verdict for each object that it is linked into. */
   readonly compare: (pair: ObjectPair) => Promise<readonly UnitDelta[]>;
@@ -29,7 +29,7 @@ export async function openChange(
   change: SourceChange,
   signal: AbortSignal,
 ): Promise<OpenedChange> {
-  const { units, assembly, unread } = await affectedUnits(tree, change);
+  const { units, assembly, images, unread } = await affectedUnits(tree, change);
   const kernel = await openShippedKernel(tree);
   const shadow = await changedTree(tree.sourceDirectory, change);
   const kept = keptTree(tree.sourceDirectory, change);
@@ -38,10 +38,14 @@ export async function openChange(
   return {
     units,
     assembly,
+    images,
     unread,
     kernel,
     compile: (affected) => compilePair(affected, shadow.directory, compile),
-    compareAssembly: () => changedAssembly(tree, assembly, shadow.directory, signal),
+    compareAssembly: async () => {
+      const { reasons, warnings } = await changedAssembly(tree, assembly, shadow.directory, signal);
+      return { reasons: [...images.reasons, ...reasons], warnings: [...images.warnings, ...warnings] };
+    },
     compare: (pair) => computeUnitDeltas(kernel, pair, compile, kept.directory),
     async [Symbol.asyncDispose]() {
       await shadow[Symbol.asyncDispose]();

@@ -199,6 +199,18 @@ describe("build() of a change that no live patch can carry", () => {
       "changed-assembly",
       "arch/x86/entry/entry_64.S",
     ],
+    "code of the vDSO": [
+      [
+        cmdline,
+        {
+          path: "lib/vdso/gettimeofday.c",
+          find: "return __cvdso_time_data(__arch_get_vdso_data(), time);",
+          replace: "return __cvdso_time_data(__arch_get_vdso_data(), time) + 1;",
+        },
+      ],
+      "own-image",
+      "lib/vdso/gettimeofday.c",
+    ],
     "a member that becomes another type": [
       [
         {

@@ -1,6 +1,8 @@
 /** Which units a source change touches, headers and included files taken along. */
 import { type KernelTree, unitsOf } from "@kgraft/kernel";
+import type { AssemblyChange } from "./assembly.ts";
 import type { SourceChange } from "./change.ts";
+import { changedImages } from "./own-images.ts";
 
 export interface AffectedUnit {
   /** Source path in the tree. */
@@ -14,6 +16,8 @@ export interface AffectedUnits {
   readonly units: readonly AffectedUnit[];
   /** Units of assembly that read a changed file. */
   readonly assembly: readonly string[];
+  /** What the change does to images that the kernel carries. */
+  readonly images: AssemblyChange;
   /** Changed files that no unit of this kernel reads. */
   readonly unread: readonly string[];
 }
@@ -29,12 +33,14 @@ export async function affectedUnits(tree: KernelTree, change: SourceChange): Pro
     for (const unit of readers) affected.add(unit);
     if (readers.length === 0 && original !== undefined) unread.push(path);
   }
+  const images = changedImages(change.texts.keys(), (path) => units.has(path));
   const inOrder = [...affected].toSorted();
   return {
     units: inOrder
       .filter((unit) => unit.endsWith(".c"))
       .map((unit) => ({ unit, objects: (units.get(unit) ?? []).map(({ name }) => name) })),
     assembly: inOrder.filter((unit) => unit.endsWith(".S")),
-    unread,
+    images,
+    unread: unread.filter((path) => !images.reasons.some(({ unit }) => unit === path)),
   };
 }
