@@ -14,6 +14,7 @@ import {
   manifestText,
   threadFiles,
 } from "../test/machine.ts";
+import { pairFiles, store } from "../test/store.ts";
 import { main } from "./mod.ts";
 import { type System, SystemError } from "./system.ts";
 
@@ -27,6 +28,11 @@ function applying(): Machine {
     "/run/kgr/in-force.json": '{"CVE-2026-0001":0}',
     "/run/kgr/load-history.json": '[{"name":"lp_demo","path":"/p/lp_demo.ko"}]',
     "/etc/kgr/kgr.conf": "NUDGE=no\n",
+    ...pairFiles("/p", "lp_new"),
+    ...pairFiles(store, "lp_demo"),
+    "/var/lib/kgr/guard.json": '{"wentDown":[],"good":[]}',
+    "/usr/sbin/insmod": "#!/bin/sh\nexit 0\n",
+    "/usr/sbin/rmmod": "#!/bin/sh\nexit 0\n",
     "/proc/kcore": kcoreFile([{ address: -0x7effff00n, bytes: new Uint8Array(9) }]),
     "/proc/kallsyms": "ffffffff81000100 t cmdline_proc_show\n",
     "/sys/kernel/tracing/enabled_functions": "cmdline_proc_show (1)   I  \t->x+0x0/0x1\n",
@@ -105,6 +111,13 @@ test.each([
   ["metrics"],
   ["config"],
   ["verify", "-v"],
+  ["unload", "lp_demo", "--timeout", "0"],
+  ["downgrade", "--yes", "--timeout", "0"],
+  ["load", "/p/lp_new.ko", "--timeout", "0"],
+  ["install", "/p/lp_new.ko"],
+  ["uninstall", "lp_demo"],
+  ["boot", "--timeout", "0"],
+  ["boot", "--shutdown"],
 ])("kgr %s with mishaps", async (...argv) => {
   const codes = new Set([0, 1, 2, 3, 4, 5, 6, 7, 64, 65, 66, 69, 74, 77, 124, 130]);
   const machine = applying();
