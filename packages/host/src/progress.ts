@@ -1,6 +1,6 @@
 /**
  * How a transition goes, on the standard error output: on a terminal one line that is written again, with a bar
- * where there is room, elsewhere a line each time that something changed. What is told beside stays above the line.
+ * where there is room and only the tasks that are left where there is little; elsewhere a line each time that something changed. What is told beside stays above the line.
  */
 import { cutToColumns, t } from "./language.ts";
 import type { System } from "./system.ts";
@@ -36,10 +36,15 @@ export function progressOn(system: System, wanted: boolean): Progress {
       }
       const { total, perSecond } = speed(left);
       const rate = perSecond > 0 ? t`, ${perSecond} a second` : "";
-      const text = t`${patch}: in_progress, ${tasksLeftText(left)}${rate}`;
+      const count = tasksLeftText(left);
+      const text = t`${patch}: in_progress, ${count}${rate}`;
       if (columns !== null) {
-        const line = columns < leastColumnsForBar || left === null ? text : `${bar(left, total)} ${text}`;
-        system.print("err", `\r\u001b[K${cutToColumns(line, Math.max(columns - 1, 10))}`);
+        const withBar = columns < leastColumnsForBar || left === null ? [] : [`${bar(left, total)} ${text}`];
+        const line = firstThatFits(
+          [...withBar, text, `${patch}: ${count}`, count],
+          Math.max(columns - 1, 10),
+        );
+        system.print("err", `\r\u001b[K${line}`);
       } else if (text !== last) {
         system.print("err", `${text}\n`);
       }
@@ -53,6 +58,13 @@ export function progressOn(system: System, wanted: boolean): Progress {
     },
     end: clear,
   };
+}
+
+/** Of several the first that has room, or what of the last has. */
+function firstThatFits(lines: readonly string[], columns: number): string {
+  return (
+    lines.find((line) => cutToColumns(line, columns) === line) ?? cutToColumns(lines.at(-1) ?? "", columns)
+  );
 }
 
 function bar(left: number, total: number): string {

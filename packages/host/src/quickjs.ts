@@ -49,7 +49,11 @@ export function quickjsSystem(): System {
         return null;
       }
       print("err", question, true);
-      return std.in.getline() ?? "";
+      const answer = std.in.getline();
+      if (answer === null) {
+        print("err", "\n", true); // Ctrl-D ends no line
+      }
+      return answer ?? "";
     },
     environment: (name) => std.getenv(name) ?? "",
     nowMs: () => os.now(),

@@ -39,14 +39,18 @@ describe("followTransition()", () => {
     });
   });
 
-  test("writes one line again on a terminal, no wider than that", async () => {
+  test.each([
+    [12, "1 task left"],
+    [20, "1 task left"],
+    [30, "lp_demo: 1 task left"],
+    [40, "lp_demo: in_progress, 1 task left"],
+    [80, "[....................] lp_demo: in_progress, 1 task left"],
+  ])("writes one line again on a terminal of %i columns, what matters most", async (columns, line) => {
     const machine = machineInTransition();
-    machine.columns = 20;
+    machine.columns = columns;
     machine.onSleep = (count) => count === 3 && finish(machine);
     const { err } = await machine.kgr("wait");
-    expect(err).toBe(
-      "\r\u001b[Klp_demo: in_progress\r\u001b[K".replace("in_progress", "in_progress".slice(0, 10)),
-    );
+    expect(err).toBe(`\r\u001b[K${line}\r\u001b[K`);
   });
 
   test("names the tasks that block at the time limit, and how to go on or back", async () => {

@@ -132,13 +132,13 @@ test("kgr wait ends when nobody reads what it says", async () => {
 
 test("kgr wait rewrites its line on a terminal", async () => {
   const shown = await kgr("script -qec 'stty cols 30 rows 10; kgr wait --timeout 1.5' /dev/null", applying);
-  expect(shown.out).toContain("\r\u001b[Klp_demo: in_progress, 0 tasks\r\u001b[K");
+  expect(shown.out).toContain("\r\u001b[Klp_demo: 0 tasks left\r\u001b[K");
 });
 
 test("kgr wait keeps to one line on a terminal of 20 columns", async () => {
   const shown = await kgr("script -qec 'stty cols 20 rows 5; kgr wait --timeout 0.5' /dev/null", applying);
   const lines = shown.out.split("\r\u001b[K").slice(1, -1);
-  expect(lines).toContain("lp_demo: in_progres");
+  expect(lines).toContain("0 tasks left");
   expect(lines.filter((line) => line.length > 19)).toEqual([]);
 });
 

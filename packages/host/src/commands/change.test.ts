@@ -241,6 +241,15 @@ describe("kgr unload", () => {
   });
 });
 
+test("kgr downgrade names the patch that is in transition: 2", async () => {
+  const host = machine({ ...livePatchFiles("lp_demo", 1, 0), ...livePatchFiles("lp_other", 1, 1) });
+  expect(await host.kgr("downgrade")).toEqual({
+    status: 2,
+    out: "",
+    err: "kgr: cannot downgrade: lp_other is applying\n     wait until it is done with: kgr wait\n",
+  });
+});
+
 describe("--dry-run in the middle of a transition says what would be done, and writes nothing", () => {
   test.each<[string, 0 | 1, string]>([
     ["disable", 1, "lp_demo: would be turned back\n"],

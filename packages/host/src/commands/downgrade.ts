@@ -1,16 +1,9 @@
-import {
-  beginChange,
-  checkMayChange,
-  checkNoOtherTransition,
-  conclude,
-  concludeDryRun,
-  follow,
-} from "../change.ts";
+import { beginChange, checkMayChange, conclude, concludeDryRun, follow } from "../change.ts";
 import type { Command, Context } from "../command.ts";
 import { KernelRefusedError, RefusedError } from "../errors.ts";
 import { fileOf, readHistory } from "../history.ts";
 import { n, t } from "../language.ts";
-import { type LivePatch, readPatch, readPatches } from "../livepatch.ts";
+import { type LivePatch, patchInTransition, readPatch, readPatches } from "../livepatch.ts";
 import { checkLoadable, load, removeLoaded } from "../loading.ts";
 import { commandToDowngrade, packageOf } from "../package.ts";
 import type { System } from "../system.ts";
@@ -52,7 +45,13 @@ function patchInForce(system: System): LivePatch {
   if (active === undefined) {
     throw new RefusedError(t`cannot downgrade: no live patch is in force`, t`type: kgr patches`);
   }
-  checkNoOtherTransition(system, "");
+  const current = patchInTransition(system);
+  if (current !== null) {
+    throw new RefusedError(
+      t`cannot downgrade: ${current.name} is ${current.state}`,
+      t`wait until it is done with: kgr wait`,
+    );
+  }
   return active;
 }
 

@@ -258,6 +258,7 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
     "若它來自套件，由套件管理程式安裝前一個版本；\n否則重新載入在它之前載入的檔案。先顯示將做什麼並詢問；\n--yes 或 klp 的 -n 則直接進行。",
   ],
   ["cannot downgrade: no live patch is in force", "無法降級：沒有生效中的即時修補程式"],
+  ["cannot downgrade: {0} is {1}", "無法降級：{0} 的狀態是 {1}"],
   ["would be downgraded by: {0}", "將以此命令降級：{0}"],
   ["cannot downgrade {0}: {1}", "無法將 {0} 降級：{1}"],
   ["type: {0}", "請輸入：{0}"],
