@@ -44,17 +44,7 @@ export function quickjsSystem(): System {
     newKernelMessages,
     signal: (pid, name) =>
       expect(n`signal`, `process ${pid}`, os.kill(pid, name === "STOP" ? SIGSTOP : SIGCONT)),
-    ask(question) {
-      if (!os.isatty(0) || !os.isatty(2)) {
-        return null;
-      }
-      print("err", question, true);
-      const answer = std.in.getline();
-      if (answer === null) {
-        print("err", "\n", true); // Ctrl-D ends no line
-      }
-      return answer ?? "";
-    },
+    ask,
     environment: (name) => std.getenv(name) ?? "",
     nowMs: () => os.now(),
     epochMs: () => Date.now(),
@@ -86,6 +76,18 @@ export function quickjsSystem(): System {
     },
     print: (stream, text) => print(stream, text, carryOn),
   };
+}
+
+function ask(question: string): string | null {
+  if (!os.isatty(0) || !os.isatty(2)) {
+    return null;
+  }
+  print("err", question, true);
+  const answer = std.in.getline();
+  if (answer === null) {
+    print("err", "\n", true); // Ctrl-D ends no line
+  }
+  return answer ?? "";
 }
 
 function firstByte(path: string): number | null {

@@ -7,6 +7,7 @@ import type { Manifest } from "@kgraft/contract";
 import { describe, expect, test } from "vitest";
 import { idleMachine, isThere, livePatchFiles, type Machine, makeMachine } from "../../test/machine.ts";
 import { livePatchInfo, moduleFile } from "../../test/module.ts";
+import { main, type System, SystemError } from "../mod.ts";
 
 const module = moduleFile(livePatchInfo);
 const folder = "/sys/kernel/livepatch/lp_demo";
@@ -189,6 +190,44 @@ describe("kgr disable", () => {
     const host = machine({ ...livePatchFiles("lp_demo", 1, 0), ...livePatchFiles("lp_other", 1, 1) });
     expect(await host.kgr("disable", "lp_demo")).toMatchObject({ status: 2 });
     expect(host.read(`${folder}/enabled`)).toBe("1\n");
+  });
+});
+
+describe("kgr disable, while the kernel answers that it is busy", () => {
+  /** Busy for so many writes. */
+  async function disable(
+    busy: number,
+  ): Promise<{ status: number; err: string; writes: number; waitedMs: number }> {
+    const host = machine(livePatchFiles("lp_demo", 1, 0));
+    let writes = 0;
+    let err = "";
+    const system: System = {
+      ...host.system,
+      writeFile(file, text) {
+        writes += 1;
+        if (writes <= busy) {
+          throw new SystemError("write", file, "EBUSY");
+        }
+        host.system.writeFile(file, text);
+      },
+      print: (stream, text) => void (err += stream === "err" ? text : ""),
+    };
+    const startMs = host.system.nowMs();
+    const status = await main(system, ["disable", "lp_demo"]);
+    return { status, err, writes, waitedMs: host.system.nowMs() - startMs };
+  }
+
+  test("tries again", async () => {
+    expect(await disable(3)).toEqual({ status: 0, err: "", writes: 4, waitedMs: 750 });
+  });
+
+  test("gives up after the policy's time, and says how to see why", async () => {
+    const { status, err, waitedMs } = await disable(Infinity);
+    expect({ status, waitedMs }).toEqual({ status: 1, waitedMs: 10_000 });
+    expect(err).toBe(
+      "kgr: cannot disable lp_demo: the kernel answers EBUSY\n" +
+        "     see how it stands with: kgr -v status; kgr -v patches\n",
+    );
   });
 });
 
