@@ -90,7 +90,7 @@ export async function editAdvisories(request: AdvisoryRequest): Promise<Advisory
   return { advisories: [...after.values()], changed: [...changed.values()], replaced };
 }
 
-/** For each advisory whose neighbours changed: which stable one takes its place, if any. */
+/** For each advisory that may be followed otherwise than before: which stable one takes its place, if any. */
 function successorsToTell(
   all: ReadonlyMap<string, LedgerAdvisory>,
   changed: readonly string[],
@@ -101,8 +101,13 @@ function successorsToTell(
       .filter((one) => one.release === release)
       .toSorted((a, b) => a.counter - b.counter);
     for (const [at, one] of line.entries()) {
-      const touched = changed.includes(one.id) || changed.includes(line[at + 1]?.id ?? "");
-      if (touched) successors.set(one.id, line.slice(at + 1).find(({ status }) => status === "stable")?.id);
+      const later = line.slice(at + 1);
+      // Behind a stable one that is as it was nothing matters; retracted ones are looked past.
+      const last = later.findIndex(({ id, status }) => status === "stable" && !changed.includes(id));
+      const near = [one, ...(last < 0 ? later : later.slice(0, last))];
+      if (near.some(({ id }) => changed.includes(id))) {
+        successors.set(one.id, later.find(({ status }) => status === "stable")?.id);
+      }
     }
   }
   return successors;
