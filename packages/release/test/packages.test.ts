@@ -179,6 +179,26 @@ describe("makePackage()", () => {
   });
 });
 
+test("makeHostTool() brings units, hooks, completions and the manual in both languages, for dpkg and rpm", async () => {
+  const wanted = [
+    "/usr/sbin/kgr",
+    "/usr/lib/systemd/system/kgr-boot.service",
+    "/usr/share/initramfs-tools/hooks/kgr",
+    "/usr/lib/dracut/modules.d/90kgr/module-setup.sh",
+    "/usr/share/bash-completion/completions/kgr",
+    "/usr/share/fish/vendor_completions.d/kgr.fish",
+    "/usr/share/man/man1/kgr.1.gz",
+    "/usr/share/man/zh_TW/man1/kgr.1.gz",
+  ];
+  const deb = await out("dpkg-deb", "--contents", pathOf("kgr", "0.1.0-1"));
+  const ofDeb = deb.split("\n").map((line) => /\.(\/\S+)/.exec(line)?.[1]);
+  expect(ofDeb).toEqual(expect.arrayContaining([...wanted, "/usr/share/zsh/vendor-completions/_kgr"]));
+  const rpm = paths("rpm").find((path) => path.includes("/kgr-0.1.0-1"))!; // made above
+  const ofRpm = (await out("rpm", "-qp", "--list", rpm)).split("\n");
+  // initramfs-tools is Debian's.
+  expect(ofRpm).toEqual(expect.arrayContaining(wanted.filter((path) => !path.includes("initramfs-tools"))));
+});
+
 test("makeMetapackage() brings the live patches of the newest kernel", async () => {
   const deb = pathOf("kgraft-patch-cloud-amd64", "6.1.192-1");
   expect(await out("dpkg-deb", "--field", deb, "Depends")).toBe("kgraft-patch-6.1.0-55-cloud-amd64");
