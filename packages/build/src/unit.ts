@@ -101,14 +101,13 @@ export async function computeUnitDeltas(
   const asShipped = readLoaded(`${unit} (as shipped)`, await readFile(objectPath));
   const shared = new Set(globalNames(original));
   const reshaped = changedPrototypes(unit, before, after).filter((name) => shared.has(name));
-  const deltasOf = (bytes: Uint8Array): UnitDelta[] => {
-    const patched = readLoaded(`${unit} (patched)`, bytes);
-    return pair.objects
+  const deltasOf = (patched: ElfObject): UnitDelta[] =>
+    pair.objects
       .map((object) => unitDelta(kernel, unit, object, { original, patched, asShipped }))
       .map((delta) => (delta.kind === "unchanged" || reshaped.length === 0 ? delta : { ...delta, reshaped }));
-  };
-  const overriding = await leftToWeak(kernel, pair, original, readLoaded(`${unit} (patched)`, after));
-  const deltas = [...deltasOf(after), ...overriding];
+  const patched = readLoaded(`${unit} (patched)`, after);
+  const overriding = await leftToWeak(kernel, pair, original, patched);
+  const deltas = [...deltasOf(patched), ...overriding];
   if (deltas.every(({ kind }) => kind === "unchanged")) return deltas;
   const retyped = changedVariables(unit, before, after);
   if (retyped.length > 0) return [...deltas, { kind: "refused", unit, reasons: retyped }];
@@ -124,7 +123,7 @@ export async function computeUnitDeltas(
     return [...deltas, { kind: "refused", unit, reasons }];
   }
   const warnings = [...shifted, ...moved.map((change) => keptLayout(unit, change))];
-  const ofKept = deltasOf(kept).map((delta) =>
+  const ofKept = deltasOf(readLoaded(`${unit} (patched)`, kept)).map((delta) =>
     delta.kind === "unchanged" ? { ...delta, kept: reasons } : withWarnings(delta, warnings),
   );
   return [...ofKept, ...overriding];
