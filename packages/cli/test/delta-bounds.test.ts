@@ -9,9 +9,10 @@ import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { scratch } from "./kgraft.ts";
-import { liars } from "./liars.ts";
+import { alignedTo, liars } from "./liars.ts";
 
 const execute = promisify(execFile);
+const traced = "-pg -mfentry -mrecord-mcount -fno-pie -mcmodel=kernel -ffunction-sections".split(" ");
 const program = resolve(import.meta.dirname, "../../../kgraft");
 const [dataLimitKb, timeLimitMs] = [1_000_000, 60_000];
 /** Node alone takes 60 of it. */
@@ -29,7 +30,6 @@ describe("kgraft delta on objects that lie", () => {
     [good, kernel] = [path("good.o"), path("kernel.o")];
     const code = "int changed(int x) { return x; }\nvoid __fentry__(void) {}\n";
     await writeFile(path("unit.c"), code);
-    const traced = "-pg -mfentry -mrecord-mcount -fno-pie -mcmodel=kernel -ffunction-sections".split(" ");
     await execute("gcc", ["-c", "-O2", ...traced, "-o", good, path("unit.c")]);
     await execute("gcc", ["-c", "-O2", "-o", kernel, path("unit.c")]);
     await writeFile(
@@ -45,6 +45,7 @@ describe("kgraft delta on objects that lie", () => {
     original: string,
     patched: string,
     symbols: string,
+    more: readonly string[] = [],
   ): Promise<{ readonly code: number; readonly said: string; readonly memoryKb: number }> {
     const words = [
       "delta",
@@ -56,6 +57,7 @@ describe("kgraft delta on objects that lie", () => {
       symbols,
       "-o",
       path("out.o"),
+      ...more,
     ];
     const memory = path("memory");
     const env = {
@@ -79,6 +81,24 @@ describe("kgraft delta on objects that lie", () => {
     const { code, memoryKb } = await run(good, good, kernel);
     expect(code).toBe(3);
     expect(memoryKb).toBeGreaterThan(20_000);
+  });
+
+  test("code that is aligned to 16 MB makes no file of gigabytes", async () => {
+    const names = Array.from({ length: 40 }, (_, index) => `changed_${index}`);
+    const compiled = async (name: string, n: number, options: readonly string[]): Promise<string> => {
+      const object = path(`${name}.o`);
+      const functions = names.map((one) => `int ${one}(int x) { return value(x + ${n}); }`);
+      const text = ["extern int value(int);", ...functions].join("\n");
+      await writeFile(path(`${name}.c`), text);
+      await execute("gcc", ["-c", "-O2", ...options, "-o", object, path(`${name}.c`)]);
+      if (options.length > 0) await writeFile(object, alignedTo(1 << 24, await readFile(object)));
+      return object;
+    };
+    const objects = [await compiled("before", 1, traced), await compiled("after", 2, traced)] as const;
+    const { code, said, memoryKb } = await run(...objects, await compiled("image", 1, []), ["--undefined"]);
+    expect(said).toMatch(/with its sections' alignment it has 6\d+ bytes, wanted at most 268435456/);
+    expect(code).toBe(1);
+    expect(memoryKb).toBeLessThan(memoryLimitKb);
   });
 
   test.each(liars)("%s", async (_, write) => {

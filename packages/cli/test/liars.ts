@@ -240,3 +240,14 @@ export const liars: readonly (readonly [what: string, write: (path: string) => v
   ["symbols up to the end of 2 GB", sparse(symtab, 24, 2 ** 31)],
   ["names up to the end of 2 GB", sparse(strtab, 0, 2 ** 31)],
 ];
+
+/** An object whose code claims this alignment. */
+export function alignedTo(alignment: number, object: Uint8Array): Buffer {
+  const bytes = Buffer.from(object);
+  const [headers, count] = [Number(bytes.readBigUInt64LE(40)), bytes.readUInt16LE(60)];
+  for (let at = headers; at < headers + count * 64; at += 64) {
+    if (bytes.readUInt32LE(at + 4) === progbits && (bytes.readUInt32LE(at + 8) & execute) !== 0)
+      bytes.writeBigUInt64LE(BigInt(alignment), at + 48);
+  }
+  return bytes;
+}

@@ -26,6 +26,8 @@ import { StringTableBuilder } from "./strings.ts";
 import { SYMBOL_SIZE_BYTES } from "./symbols.ts";
 
 const HEADER_SIZE_BYTES = 64;
+/** More than the largest module of a kernel. */
+const MAX_WRITTEN_BYTES = 256 << 20;
 
 /** One section of the file to be, before its place is known. */
 interface Planned {
@@ -208,7 +210,13 @@ function layOut(object: ElfObject, planned: readonly Planned[]): Uint8Array {
     return offset;
   });
   const tableOffset = align(end, 8);
-  const bytes = new Uint8Array(tableOffset + all.length * 64);
+  const sizeBytes = tableOffset + all.length * 64;
+  // Not by contents, which were read from somewhere, but by alignment alone.
+  if (sizeBytes > MAX_WRITTEN_BYTES)
+    throw new ElfFormatError(
+      `cannot write ${object.name}: with its sections' alignment it has ${sizeBytes} bytes, wanted at most ${MAX_WRITTEN_BYTES}`,
+    );
+  const bytes = new Uint8Array(sizeBytes);
   const view = new DataView(bytes.buffer);
 
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
