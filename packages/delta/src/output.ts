@@ -8,9 +8,13 @@ import {
   type ObjectRelocation,
   type ObjectSection,
   type ObjectSymbol,
+  SHF_ALLOC,
+  SHF_WRITE,
+  SHT_PROGBITS,
   STB_GLOBAL,
   STB_LOCAL,
   STT_NOTYPE,
+  STT_OBJECT,
   STT_SECTION,
 } from "@kgraft/elf";
 import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
@@ -20,6 +24,9 @@ import type { Reason } from "./reasons.ts";
 import { type Binding, requestOf, type Selection } from "./select.ts";
 import type { SpecialEntry } from "./special.ts";
 import type { LinkTarget } from "./target.ts";
+
+/** struct static_key: a count, and a pointer. */
+const STATIC_KEY_BYTES = 16;
 
 /** A special section of the output. */
 interface Table {
@@ -41,6 +48,10 @@ export class Output {
   readonly #symbols = new Map<Part, ObjectSymbol>();
   readonly #sectionSymbols = new Map<ObjectSection, ObjectSymbol>();
   readonly #outside = new Map<string, ObjectSymbol>();
+  /** Entries whose key a live patch cannot reach, and where in them it stands. */
+  readonly #off = new Map<Part, number>();
+  /** The key that is never switched on. */
+  #never: ObjectSymbol | undefined;
   /** Special sections of the output, by the section that their entries are from. */
   readonly #tables = new Map<ObjectSection, Table>();
 
@@ -111,7 +122,7 @@ export class Output {
     return section;
   }
 
-  /** Makes room for the entries of one special section; sites whose key a live patch cannot reach stay as compiled. */
+  /** Makes room for the entries of one special section; calls whose key a live patch cannot reach have none. */
   #layOutTable(entries: readonly SpecialEntry[]): Table[] {
     for (const entry of entries) this.#checkAlternative(entry);
     const kept = entries.filter((entry) => this.#canReachKey(entry));
@@ -142,8 +153,9 @@ export class Output {
 
   /**
    * A static key or static call of a module is resolved only when that module is there, too late for the kernel's
-   * rewriting of the site. A static call's site does not need it; a tracepoint's or debug message's may stay off; any
-   * other would go wrong.
+   * rewriting of the site. A static call's site does not need it; a tracepoint or debug message may stay off, by a key
+   * of the live patch's own; any other would go wrong. (Without its entry a site may be on: where objtool runs late, the
+   * compiler leaves a jump that is to be a no-operation.)
    */
   #canReachKey({ table, part, owner }: SpecialEntry): boolean {
     if (table.keyOffset === undefined) return true;
@@ -165,10 +177,40 @@ export class Output {
         ...reason,
         message: `${reason.message}: this tracepoint stays off in the replacement`,
       });
-    } else {
-      this.reasons.push({ ...reason, hint: "leave that static key out of the changed function" });
+      this.#off.set(part, table.keyOffset);
+      return true;
     }
+    this.reasons.push({ ...reason, hint: "leave that static key out of the changed function" });
     return false;
+  }
+
+  #neverOn(): ObjectSymbol {
+    if (this.#never !== undefined) return this.#never;
+    const section: ObjectSection = {
+      name: ".data.kgraft_never",
+      type: SHT_PROGBITS,
+      flags: SHF_ALLOC | SHF_WRITE,
+      alignment: 8,
+      entrySizeBytes: 0,
+      data: new Uint8Array(STATIC_KEY_BYTES),
+      sizeBytes: STATIC_KEY_BYTES,
+      relocations: [],
+      livepatchRelocations: [],
+      linkedTo: undefined,
+      grouped: false,
+    };
+    this.#never = {
+      name: "kgraft_never",
+      binding: STB_LOCAL,
+      type: STT_OBJECT,
+      other: 0,
+      place: { kind: "section", section },
+      value: 0,
+      sizeBytes: STATIC_KEY_BYTES,
+    };
+    this.object.sections.push(section);
+    this.object.symbols.push(this.#never);
+    return this.#never;
   }
 
   /**
@@ -216,6 +258,9 @@ export class Output {
   #relocations(part: Part, from: Part, fromEntry: boolean): ObjectRelocation[] {
     return this.#patched.references(part).flatMap((reference) => {
       const { type, addend } = reference.relocation;
+      // The lowest two bits of the key's address say which way the branch goes (struct jump_entry).
+      if (fromEntry && this.#off.get(part) === reference.offset)
+        return [{ offset: reference.offset, type, symbol: this.#neverOn(), addend: addend & 3 }];
       const size = this.#patched.architecture.fieldSizeBytes(type);
       // No place of the kernel is farther than 2 GB from another.
       if (size === undefined || (size === 4 && Math.abs(addend) > 2 ** 31)) {

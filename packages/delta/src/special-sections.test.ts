@@ -400,7 +400,10 @@ describe("computeDelta() point 12, keys of static branches and static calls", ()
 
   test.each(["__tracepoint_x", "__UNIQUE_ID_ddebug5"])("%s of a module stays off, with a warning", (key) => {
     const verdict = patchedOf(branch(key, 1), branch(key, 2), inModule(key));
-    expect(sectionOfName(verdict, "__jump_table")).toBeUndefined();
+    // By a key of the patch's own, so that objtool and the kernel find a site like any other.
+    expect(referencesOf(verdict, "__jump_table")).toContain("kgraft_never");
+    expect(referencesOf(verdict, "__jump_table")).not.toContain(`original ${key}`);
+    expect(sectionOfName(verdict, ".data.kgraft_never")?.sizeBytes).toBe(16);
     expect(verdict.warnings.map(({ code }) => code)).toEqual(["unreachable-key"]);
   });
 
