@@ -11,14 +11,20 @@ import {
   SHF_ALLOC,
   SHF_WRITE,
   SHT_PROGBITS,
-  STB_GLOBAL,
   STB_LOCAL,
-  STT_NOTYPE,
   STT_OBJECT,
   STT_SECTION,
 } from "@kgraft/elf";
 import { isNameable, livepatchName, type LivepatchReference } from "./klp.ts";
-import { describe, isInit, type Part, partBytes, sectionNameInModule, sectionSymbol } from "./part.ts";
+import {
+  describe,
+  isInit,
+  type Part,
+  partBytes,
+  sectionNameInModule,
+  sectionSymbol,
+  undefinedSymbol,
+} from "./part.ts";
 import type { Parts, Reference } from "./parts.ts";
 import type { Reason } from "./reasons.ts";
 import { type Binding, requestOf, type Selection } from "./select.ts";
@@ -339,15 +345,7 @@ export class Output {
     const key = `${local ? "local" : "global"} ${name}`;
     const known = this.#outside.get(key);
     if (known !== undefined) return known;
-    const symbol: ObjectSymbol = {
-      name,
-      binding: STB_GLOBAL,
-      type: STT_NOTYPE,
-      other: 0,
-      place: { kind: "undefined" },
-      value: 0,
-      sizeBytes: 0,
-    };
+    const symbol = undefinedSymbol(name);
     this.#outside.set(key, symbol);
     this.object.symbols.push(symbol);
     this.#resolve(symbol, local);

@@ -8,7 +8,9 @@ import {
   SHF_ALLOC,
   SHF_EXECINSTR,
   SHF_WRITE,
+  STB_GLOBAL,
   STB_LOCAL,
+  STT_NOTYPE,
   STT_SECTION,
 } from "@kgraft/elf";
 
@@ -127,6 +129,19 @@ export function sectionSymbol(section: ObjectSection): ObjectSymbol {
     type: STT_SECTION,
     other: 0,
     place: { kind: "section", section },
+    value: 0,
+    sizeBytes: 0,
+  };
+}
+
+/** A name that something else defines. */
+export function undefinedSymbol(name: string): ObjectSymbol {
+  return {
+    name,
+    binding: STB_GLOBAL,
+    type: STT_NOTYPE,
+    other: 0,
+    place: { kind: "undefined" },
     value: 0,
     sizeBytes: 0,
   };

@@ -10,14 +10,12 @@ import {
   type ElfObject,
   type ObjectRelocation,
   type ObjectSection,
-  type ObjectSymbol,
   sectionOf,
-  STB_GLOBAL,
   STB_LOCAL,
-  STT_NOTYPE,
   STT_SECTION,
 } from "@kgraft/elf";
 import type { Architecture } from "./arch/architecture.ts";
+import { undefinedSymbol } from "./part.ts";
 import type { LinkTarget } from "./target.ts";
 
 const pointers = /^runtime_ptr_(\w+)$/;
@@ -44,7 +42,8 @@ export function withConstantsLoaded(
     const { kind } = target.resolve({ name, local: symbol?.binding === STB_LOCAL });
     if (kind !== "exported" && kind !== "livepatch") continue;
     object.sections = object.sections.filter((section) => section !== table);
-    const variable = symbol ?? undefinedSymbol(object, name);
+    const variable = symbol ?? undefinedSymbol(name);
+    if (symbol === undefined) object.symbols.push(variable);
     for (const { section, offset } of places) {
       const field = architecture.loadInstead(section.data, offset);
       const relocations = [...section.relocations, { ...field, symbol: variable }];
@@ -63,18 +62,4 @@ interface Place {
 function placeOf({ symbol, addend }: ObjectRelocation): Place[] {
   const section = sectionOf(symbol);
   return section === undefined ? [] : [{ section, offset: symbol.value + addend }];
-}
-
-function undefinedSymbol(object: ElfObject, name: string): ObjectSymbol {
-  const symbol: ObjectSymbol = {
-    name,
-    binding: STB_GLOBAL,
-    type: STT_NOTYPE,
-    other: 0,
-    place: { kind: "undefined" },
-    value: 0,
-    sizeBytes: 0,
-  };
-  object.symbols.push(symbol);
-  return symbol;
 }
