@@ -23,16 +23,16 @@ async function publishPatch(counter: number): Promise<void> {
   const folder = join(place.path, `packages-${counter}`);
   await mkdir(folder);
   const packages = [await makeDeb(folder, { counter }), await makeRpm(folder, { counter })];
-  await publishWith([key], place.repository, packages);
+  await publishWith([key], place.repository, packages, { settings: { url: served.url } });
 }
 
 beforeAll(async () => {
   place = await scratch();
   key = await newKey(join(place.path, "key.asc"));
+  served = await serve(place.repository);
   await publishPatch(1);
   const other = await makeRpm(place.path, { release: "6.1.0-54-cloud-amd64", counter: 1 });
   await publishWith([key], place.repository, [other]);
-  served = await serve(place.repository);
   apt = await aptClient(join(place.path, "apt"), served.url, await publicKey(key));
   zypper = await zypperClient(join(place.path, "zypper"), served.url);
   dnf = await dnfClient(join(place.path, "dnf"), served.url);

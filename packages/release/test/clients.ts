@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { execa } from "execa";
-import { aptSetup, rpmSetup } from "../src/mod.ts";
+import { aptSetup } from "../src/mod.ts";
 
 export interface Answer {
   readonly code: number;
@@ -68,17 +68,25 @@ export async function aptClient(
   return (program = "apt-get", ...words) => run(program, words, { APT_CONFIG: configuration });
 }
 
+/** Puts the repository's own .repo file into a folder, as it is published. */
+async function fetchSetup(folder: string, url: string, channel: string): Promise<void> {
+  const answer = await fetch(`${url}/rpm/${channel}/kgraft.repo`);
+  if (!answer.ok) throw new Error(`cannot get ${answer.url}: status is ${answer.status}, wanted 200`);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, "kgraft.repo"), await answer.text());
+}
+
+/** @param url where the repository is served, and was published as being served */
 export async function zypperClient(root: string, url: string, channel = "stable"): Promise<Client> {
-  await mkdir(join(root, "etc/zypp/repos.d"), { recursive: true });
-  await writeFile(join(root, "etc/zypp/repos.d/kgraft.repo"), rpmSetup({ url, channel, origin: "kgraft" }));
+  await fetchSetup(join(root, "etc/zypp/repos.d"), url, channel);
   await mkdir(join(root, "var/lib/rpm"), { recursive: true });
   return (...words) => run("zypper", ["--root", root, "--non-interactive", ...words]);
 }
 
+/** @param url as of {@link zypperClient} */
 export async function dnfClient(root: string, url: string, channel = "stable"): Promise<Client> {
   const repos = join(root, "etc/yum.repos.d");
-  await mkdir(repos, { recursive: true });
-  await writeFile(join(repos, "kgraft.repo"), rpmSetup({ url, channel, origin: "kgraft" }));
+  await fetchSetup(repos, url, channel);
   const options = [
     "--installroot",
     root,

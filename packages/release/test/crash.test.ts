@@ -7,7 +7,7 @@ import { checkRepository, directoryStore } from "../src/mod.ts";
 import { aptClient, dnfClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
 import { copyRepository, newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
-import { serve } from "./serve.ts";
+import { serve, type Served } from "./serve.ts";
 
 // A publisher is killed at each of its steps. Clients see the old or the new; the next publication makes it whole.
 
@@ -16,6 +16,7 @@ const rpm = `kgraft-patch-${release.replaceAll(".", "_")}`;
 
 let place: Scratch;
 let key: string;
+let served: Served;
 let trusted: string;
 let packages: readonly string[];
 
@@ -25,9 +26,13 @@ beforeAll(async () => {
   trusted = await publicKey(key);
   const first = [await makeDeb(place.path, { counter: 1 }), await makeRpm(place.path, { counter: 1 })];
   packages = [await makeDeb(place.path, { counter: 2 }), await makeRpm(place.path, { counter: 2 })];
-  await publishWith([key], place.repository, first);
+  served = await serve(place.repository);
+  await publishWith([key], place.repository, first, { settings: { url: served.url } });
 });
-afterAll(() => place?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await served?.[Symbol.asyncDispose]();
+  await place?.[Symbol.asyncDispose]();
+});
 
 async function publishUntil(
   step: number,
@@ -51,7 +56,7 @@ async function findings(repository: string): Promise<readonly string[]> {
 /** Which versions the clients find, each with an empty cache. */
 async function seen(repository: string, folder: string): Promise<readonly [apt: string, dnf: string]> {
   await mkdir(folder);
-  await using served = await serve(repository);
+  served.show(repository);
   const apt = await aptClient(join(folder, "apt"), served.url, trusted);
   expect(await apt("apt-get", "update")).toMatchObject({ code: 0 });
   const policy = (await apt("apt-cache", "policy", deb)).text;

@@ -35,12 +35,12 @@ let kernels: { readonly old: KernelTree; readonly new: KernelTree };
 beforeAll(async () => {
   place = await scratch();
   key = await newKey(join(place.path, "key.asc"));
+  served = await serve(place.repository);
   kernels = { old: await testKernel("6.1.0-54-cloud-amd64"), new: await testKernel() };
   await publish([
     ...(await initialPackages(kernels.old)),
     ...(await hostToolPackages(at("packages"), { formats })),
   ]);
-  served = await serve(place.repository);
   root = at("root");
   zypper = await zypperClient(root, served.url);
   await makeStandIns(at("standins"), { kernels: ["54", "55"], shell: true });
@@ -78,11 +78,8 @@ async function initialPackages(kernel: KernelTree): Promise<readonly PackageFile
 }
 
 async function publish(files: readonly PackageFile[]): Promise<void> {
-  await publishWith(
-    [key],
-    place.repository,
-    files.map(({ path }) => path),
-  );
+  const paths = files.map(({ path }) => path);
+  await publishWith([key], place.repository, paths, { settings: { url: served.url } });
 }
 
 async function ok(...words: readonly string[]): Promise<string> {

@@ -15,7 +15,7 @@ import {
   type Scratch,
   signal,
 } from "./scratch.ts";
-import { serve } from "./serve.ts";
+import { serve, type Served } from "./serve.ts";
 
 // What is done to a repository on its way, and who refuses it: the real clients, and kgraft publish --check.
 
@@ -28,6 +28,8 @@ let good: string;
 /** The same repository, one publication earlier. */
 let earlier: string;
 let trusted: string;
+/** Whatever repository is looked at: machines know one address. */
+let served: Served;
 let keys: { readonly own: string; readonly foreign: string };
 
 beforeAll(async () => {
@@ -44,11 +46,16 @@ beforeAll(async () => {
     await makeRpm(place.path, { counter }),
   ];
   const now = Math.floor(Date.now() / 1000);
-  await publishWith([keys.own], good, await of(1), { time: now - daySeconds });
+  served = await serve(good);
+  const settings = { url: served.url };
+  await publishWith([keys.own], good, await of(1), { time: now - daySeconds, settings });
   await copyRepository(good, earlier);
   await publishWith([keys.own], good, await of(2));
 });
-afterAll(() => place?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await served?.[Symbol.asyncDispose]();
+  await place?.[Symbol.asyncDispose]();
+});
 
 type Who = "apt" | "zypper" | "dnf";
 
@@ -155,7 +162,7 @@ const cases: readonly Case[] = [
       await rm(repository, { recursive: true });
       const time = Math.floor(Date.now() / 1000) - 20 * daySeconds;
       const packages = [await makeDeb(place.path, { counter: 1 }), await makeRpm(place.path, { counter: 1 })];
-      await publishWith([keys.own], repository, packages, { time });
+      await publishWith([keys.own], repository, packages, { time, settings: { url: served.url } });
     },
     refusedBy: { apt: /expired|not valid yet|is expired/i },
     found: /InRelease: it expired: Valid-Until is/,
@@ -165,7 +172,7 @@ const cases: readonly Case[] = [
     harm: async (repository) => {
       await rm(repository, { recursive: true });
       const packages = [await makeDeb(place.path, { counter: 1 }), await makeRpm(place.path, { counter: 1 })];
-      await publishWith([keys.foreign], repository, packages);
+      await publishWith([keys.foreign], repository, packages, { settings: { url: served.url } });
     },
     refusedBy: {
       apt: /NO_PUBKEY|not signed|couldn't be verified/,
@@ -218,7 +225,10 @@ const cases: readonly Case[] = [
       await writeFile(newestRpm(repository), bytes);
       await indexAgain(repository);
     },
-    refusedBy: { zypper: /does not verify: Payload SHA256 .*: BAD/, dnf: /digest|signature|GPG/i },
+    refusedBy: {
+      zypper: /Payload SHA256 digest: BAD[\s\S]*Signature does not verify/,
+      dnf: /digest|signature|GPG/i,
+    },
     found: /-2-1\.x86_64\.rpm: rpm says: Payload SHA256 .*digest: BAD, so rpm would refuse it/,
   },
   {
@@ -230,8 +240,7 @@ const cases: readonly Case[] = [
       await copyFile(join(folder, added[0]!.path), newestRpm(repository)); // one was published
       await indexAgain(repository);
     },
-    // zypper goes by the signed index alone where that is good (pkg_gpgcheck of zypper.conf).
-    refusedBy: { dnf: /not installed|GPG|signature/i },
+    refusedBy: { zypper: /Signatures public key is not available/, dnf: /not installed|GPG|signature/i },
     found: /-2-1\.x86_64\.rpm: it is signed by [0-9A-F]{8,40}, which is none of the repository's keys/,
   },
   {
@@ -240,7 +249,7 @@ const cases: readonly Case[] = [
       await execa("rpmsign", ["--delsign", newestRpm(repository)]);
       await indexAgain(repository);
     },
-    refusedBy: { dnf: /is not signed/ },
+    refusedBy: { zypper: /File is unsigned/, dnf: /is not signed/ },
     found: /-2-1\.x86_64\.rpm: it has no signature, so rpm would refuse it/,
   },
   {
@@ -293,7 +302,7 @@ const attempts: Readonly<Record<Who, (folder: string, url: string) => Promise<An
 
 describe("a good repository", () => {
   test("is taken by each client and by our own check", async () => {
-    await using served = await serve(good);
+    served.show(good);
     for (const [who, attempt] of Object.entries(attempts)) {
       const folder = join(place.path, `good-${who}`);
       await mkdir(folder);
@@ -309,7 +318,7 @@ describe("refused is a repository where", () => {
     const repository = join(place.path, name.replaceAll(/\W/g, "-"));
     await copyRepository(good, repository);
     await harm(repository);
-    await using served = await serve(repository);
+    served.show(repository);
     for (const [who, words] of Object.entries(refusedBy) as [Who, RegExp][]) {
       const folder = `${repository}-${who}`;
       await mkdir(folder);
@@ -327,7 +336,7 @@ describe("refused is a repository where", () => {
     // apt has seen the newer one, and does not go back; our own check sees that InRelease is not the ledger's.
     const repository = join(place.path, "replayed");
     await copyRepository(good, repository);
-    await using served = await serve(repository);
+    served.show(repository);
     const folder = join(place.path, "replayed-apt");
     await mkdir(folder);
     const apt = await aptClient(folder, served.url, trusted);

@@ -28,8 +28,8 @@ async function patch(counter: number): Promise<readonly string[]> {
 beforeAll(async () => {
   place = await scratch();
   keys = { old: await newKey(join(place.path, "old.asc")), new: await newKey(join(place.path, "new.asc")) };
-  await publishWith([keys.old], place.repository, await patch(1));
   served = await serve(place.repository);
+  await publishWith([keys.old], place.repository, await patch(1), { settings: { url: served.url } });
   apt = await aptClient(join(place.path, "apt"), served.url, await publicKey(keys.old));
   zypper = await zypperClient(join(place.path, "zypper"), served.url);
   dnf = await dnfClient(join(place.path, "dnf"), served.url);
@@ -82,6 +82,15 @@ test("after it the new key is enough", async () => {
   expect(await dnf("list", "--installed", rpm)).toMatchObject({ text: expect.stringContaining("3-1") });
   // Old packages are still there, signed with the old key, which is still told of.
   expect(await dnf("downgrade", `${rpm}-1-1`)).toMatchObject({ code: 0 });
+});
+
+test("a machine that comes after it is asked for the old key with the first old package", async () => {
+  const fresh = await zypperClient(join(place.path, "fresh"), served.url);
+  expect(await fresh("--gpg-auto-import-keys", "refresh")).toMatchObject({ code: 0 });
+  expect(await fresh("install", `${rpm}=1-1`)).toMatchObject({
+    text: expect.stringContaining("Signatures public key is not available"),
+  });
+  expect(await fresh("--gpg-auto-import-keys", "install", `${rpm}=1-1`)).toMatchObject({ code: 0 });
 });
 
 test("a machine that slept through the overlap is refused, not misled", async () => {

@@ -42,7 +42,8 @@ afterAll(async () => {
 async function publishTo(address: string, packages: readonly string[], own = env): Promise<Publication> {
   await using signer = await openSigner({ keys: [key], passphrase, signal });
   const store = s3Store(address, { env: own, signal });
-  return await publish({ store, channel: "stable", packages, signer }, { signal });
+  const settings = { url: `${url}/patches/live` };
+  return await publish({ store, channel: "stable", packages, signer, settings }, { signal });
 }
 
 test("publish() into a bucket, and apt and dnf take it from there", async () => {

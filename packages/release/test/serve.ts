@@ -9,15 +9,18 @@ export interface Served extends AsyncDisposable {
   readonly url: string;
   /** Paths that were asked for, each as often as it was. */
   readonly asked: readonly string[];
+  /** Serves another folder from now on, at the same address. */
+  readonly show: (directory: string) => void;
 }
 
 export async function serve(directory: string): Promise<Served> {
   const asked: string[] = [];
+  let shown = directory;
   const server = createServer((request, response) => {
     void (async () => {
       const path = normalize(decodeURIComponent(new URL(request.url ?? "/", "http://x").pathname));
       asked.push(path);
-      const file = join(directory, path);
+      const file = join(shown, path);
       const found = await stat(file).catch(() => undefined);
       if (found?.isFile() !== true) {
         response.writeHead(404).end();
@@ -34,6 +37,9 @@ export async function serve(directory: string): Promise<Served> {
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     asked,
+    show(other) {
+      shown = other;
+    },
     async [Symbol.asyncDispose]() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -5,7 +5,7 @@ import { directoryStore } from "../src/mod.ts";
 import { type Answer, aptClient, dnfClient, zypperClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
 import { newKey, publicKey, publishWith, scratch, type Scratch } from "./scratch.ts";
-import { serve } from "./serve.ts";
+import { serve, type Served } from "./serve.ts";
 
 // Clients that update while something is published, again and again.
 
@@ -15,6 +15,7 @@ const last = 12;
 
 let place: Scratch;
 let key: string;
+let served: Served;
 const packages: (readonly string[])[] = [];
 
 beforeAll(async () => {
@@ -23,9 +24,13 @@ beforeAll(async () => {
   for (let counter = 1; counter <= last; counter++) {
     packages.push([await makeDeb(place.path, { counter }), await makeRpm(place.path, { counter })]);
   }
-  await publishWith([key], place.repository, packages[0]!); // there are twelve
+  served = await serve(place.repository);
+  await publishWith([key], place.repository, packages[0]!, { settings: { url: served.url } }); // there are twelve
 });
-afterAll(() => place?.[Symbol.asyncDispose]());
+afterAll(async () => {
+  await served?.[Symbol.asyncDispose]();
+  await place?.[Symbol.asyncDispose]();
+});
 
 /** What a client may say while a publication passes under it: what it has, or that two files are not of one. */
 interface Round {
@@ -36,7 +41,6 @@ interface Round {
 
 describe("while patches are published one after the other", () => {
   test("apt always updates; zypper and dnf take no mixture", async () => {
-    await using served = await serve(place.repository);
     const apt = await aptClient(join(place.path, "apt"), served.url, await publicKey(key));
     const zypper = await zypperClient(join(place.path, "zypper"), served.url);
     const dnf = await dnfClient(join(place.path, "dnf"), served.url);

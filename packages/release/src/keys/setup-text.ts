@@ -29,7 +29,11 @@ export function aptSetup(
   ].join("\n");
 }
 
-/** For `/etc/yum.repos.d/NAME.repo` and `/etc/zypp/repos.d/NAME.repo`. */
+/**
+ * For `/etc/yum.repos.d/NAME.repo` and `/etc/zypp/repos.d/NAME.repo`: the signature of the index is asked for, and that
+ * of each package. zypper goes by the index alone where that is signed, unless `pkg_gpgcheck` says otherwise; dnf asks
+ * for both, and passes over that line. Source: libzypp, zypp/RepoInfo.cc (pkgGpgCheckIsMandatory); dnf.conf(5).
+ */
 export function rpmSetup(
   { url, channel, origin }: SetupFacts,
   key = `${url}/rpm/${channel}/repodata/repomd.xml.key`,
@@ -42,6 +46,7 @@ export function rpmSetup(
     "autorefresh=1",
     "repo_gpgcheck=1",
     "gpgcheck=1",
+    "pkg_gpgcheck=1",
     `gpgkey=${key}`,
   ].join("\n")}\n`;
 }
