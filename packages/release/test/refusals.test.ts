@@ -1,9 +1,10 @@
 import { copyFile, mkdir, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { checkRepository, directoryStore, type Finding, openSigner } from "../src/mod.ts";
-import { type Answer, aptClient, dnfClient, zypperClient } from "./clients.ts";
+import { type Answer, aptClient, type Client, dnfClient, zypperClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
 import {
   copyRepository,
@@ -107,6 +108,14 @@ async function indexAgain(repository: string): Promise<void> {
   await writeFile(`${repomd}.key`, offered);
 }
 
+/** So long ago that its time is over. */
+async function publishLongAgo(repository: string): Promise<void> {
+  const time = Math.floor(Date.now() / 1000) - 20 * daySeconds;
+  const packages = [await makeDeb(place.path, { counter: 1 }), await makeRpm(place.path, { counter: 1 })];
+  await publishWith([keys.own], repository, packages, { time, settings: { url: served.url } });
+  await sleep(2000); // a signature lasts a second at least
+}
+
 const newestRpm = (repository: string): string =>
   join(repository, `rpm/stable/Packages/${rpm}-2-1.x86_64.rpm`);
 
@@ -160,12 +169,14 @@ const cases: readonly Case[] = [
     name: "the publication expired",
     harm: async (repository) => {
       await rm(repository, { recursive: true });
-      const time = Math.floor(Date.now() / 1000) - 20 * daySeconds;
-      const packages = [await makeDeb(place.path, { counter: 1 }), await makeRpm(place.path, { counter: 1 })];
-      await publishWith([keys.own], repository, packages, { time, settings: { url: served.url } });
+      await publishLongAgo(repository);
     },
-    refusedBy: { apt: /expired|not valid yet|is expired/i },
-    found: /InRelease: it expired: Valid-Until is/,
+    refusedBy: {
+      apt: /expired|not valid yet|is expired/i,
+      zypper: /Signature verification failed/,
+      dnf: /Bad GPG signature/,
+    },
+    found: /InRelease: it expired: Valid-Until is[^]*repomd\.xml: its signature expired on 20/,
   },
   {
     name: "another key signed all of it",
@@ -277,6 +288,15 @@ async function check(repository: string): Promise<readonly string[]> {
   );
 }
 
+/** A machine with zypper that trusts our key. */
+async function trustingZypper(folder: string, url: string): Promise<Client> {
+  const zypper = await zypperClient(folder, url);
+  const key = join(folder, "trusted.asc");
+  await writeFile(key, trusted);
+  await execa("rpmkeys", ["--root", folder, "--dbpath", "/var/lib/rpm", "--import", key]);
+  return zypper;
+}
+
 /** What a machine that trusts our key says when it is to install the newest patch. */
 const attempts: Readonly<Record<Who, (folder: string, url: string) => Promise<Answer>>> = {
   async apt(folder, url) {
@@ -285,10 +305,7 @@ const attempts: Readonly<Record<Who, (folder: string, url: string) => Promise<An
     return updated.code === 0 ? apt("apt-get", "install", "--yes", "--download-only", deb) : updated;
   },
   async zypper(folder, url) {
-    const zypper = await zypperClient(folder, url);
-    const key = join(folder, "trusted.asc");
-    await writeFile(key, trusted);
-    await execa("rpmkeys", ["--root", folder, "--dbpath", "/var/lib/rpm", "--import", key]);
+    const zypper = await trustingZypper(folder, url);
     const refreshed = await zypper("refresh");
     return refreshed.code === 0 ? zypper("install", rpm) : refreshed;
   },
@@ -332,15 +349,48 @@ describe("refused is a repository where", () => {
     expect((await check(repository)).join("\n")).toMatch(found);
   });
 
+  test("an earlier publication is served on and on, until its time is over", async () => {
+    const repository = join(place.path, "standing-still");
+    await publishLongAgo(repository);
+    served.show(repository);
+    const signature = join(repository, "rpm/stable/repodata/repomd.xml.asc");
+    const over = await readFile(signature);
+    // While it was good.
+    await using signer = await openSigner({ keys: [keys.own], passphrase, signal });
+    const repomd = await readFile(join(repository, "rpm/stable/repodata/repomd.xml"));
+    await writeFile(signature, await signer.detachedSignature(repomd));
+    const [zypper, dnf] = await Promise.all([
+      trustingZypper(join(place.path, "still-zypper"), served.url),
+      dnfClient(join(place.path, "still-dnf"), served.url),
+    ]);
+    expect(await zypper("refresh")).toMatchObject({ code: 0 });
+    expect(await dnf("makecache")).toMatchObject({ code: 0, text: expect.not.stringContaining("Error") });
+    await writeFile(signature, over);
+    // zypper does not look at the signature of what it has already.
+    expect(await zypper("refresh")).toMatchObject({ text: expect.stringContaining("is up to date") });
+    expect(await zypper("list-patches")).toMatchObject({
+      text: expect.stringContaining("Repository 'kgraft' appears to be outdated"),
+    });
+    expect(await dnf("--refresh", "install", rpm)).toMatchObject({
+      code: 1,
+      text: expect.stringContaining("Bad GPG signature"),
+    });
+  });
+
   test("an earlier publication is served again", async () => {
-    // apt has seen the newer one, and does not go back; our own check sees that InRelease is not the ledger's.
+    // apt has seen the newer one, and does not go back; our own check sees that InRelease is not the ledger's. rpm
+    // clients know no such order while the signature is good: they believe it, and leave what is installed.
     const repository = join(place.path, "replayed");
     await copyRepository(good, repository);
     served.show(repository);
-    const folder = join(place.path, "replayed-apt");
-    await mkdir(folder);
-    const apt = await aptClient(folder, served.url, trusted);
+    const [apt, zypper, dnf] = await Promise.all([
+      aptClient(join(place.path, "replayed-apt"), served.url, trusted),
+      trustingZypper(join(place.path, "replayed-zypper"), served.url),
+      dnfClient(join(place.path, "replayed-dnf"), served.url),
+    ]);
     expect((await apt("apt-get", "update")).code).toBe(0);
+    expect((await zypper("install", rpm)).code).toBe(0);
+    expect((await dnf("install", rpm)).code).toBe(0);
     for (const name of ["InRelease", "Release", "Release.gpg"].map((one) => `dists/stable/${one}`)) {
       await copyFile(join(earlier, name), join(repository, name));
     }
@@ -349,9 +399,26 @@ describe("refused is a repository where", () => {
     }
     await apt("apt-get", "update");
     expect((await apt("apt-cache", "policy", deb)).text).toContain("Candidate: 2-1");
+    const going = [
+      [await zypper("refresh"), await zypper("update"), await zypper("search", "--details", rpm)],
+      [await dnf("--refresh", "upgrade"), await dnf("list", "--showduplicates", rpm)],
+    ];
+    for (const answers of going) {
+      expect(answers.map(({ code }) => code)).toEqual(answers.map(() => 0));
+      const listed = answers.at(-1)!.text; // each asks at the end
+      expect(listed).toMatch(/^v.*\| 1-1 .*kgraft$|\s1-1\s+kgraft-stable/m);
+      expect(listed).toMatch(/^i.*\| 2-1 .*System Packages|Installed Packages\n\S+\s+2-1/m);
+    }
     const findings = (await check(repository)).join("\n");
     expect(findings).toMatch(/InRelease: it is not of the last publication/);
     expect(findings).toMatch(/repomd\.xml: it is not of the last publication/);
+  });
+});
+
+test.each([0, 3651])("publish() is not for %d days", async (validDays) => {
+  await expect(publishWith([keys.own], good, [], { settings: { validDays } })).rejects.toMatchObject({
+    name: "BadPublication",
+    message: `cannot publish for ${validDays} days: wanted 1 to 3650`,
   });
 });
 

@@ -29,8 +29,8 @@ export interface Signer extends AsyncDisposable {
   readonly passphrase: string | undefined;
   /** The text with a cleartext signature of each key around it. */
   readonly clearSign: (text: string) => Promise<string>;
-  /** One armored block with a detached signature of each key. */
-  readonly detachedSignature: (bytes: string | Uint8Array) => Promise<string>;
+  /** One armored block with a detached signature of each key, which are good for so long, or for good. */
+  readonly detachedSignature: (bytes: string | Uint8Array, validSeconds?: number) => Promise<string>;
 }
 
 const fingerprintForm = /^(0x)?[0-9A-Fa-f]{16,40}$/;
@@ -67,7 +67,13 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
       home,
       passphrase,
       clearSign: (text) => sign(text, "--clear-sign"),
-      detachedSignature: (bytes) => sign(bytes, "--detach-sign", "--armor"),
+      detachedSignature: (bytes, validSeconds) =>
+        sign(
+          bytes,
+          ...(validSeconds === undefined ? [] : ["--default-sig-expire", `seconds=${validSeconds}`]),
+          "--detach-sign",
+          "--armor",
+        ),
       [Symbol.asyncDispose]: () => removeHome(home),
     };
   } catch (error) {

@@ -65,6 +65,15 @@ function judge(name: string, status: string): readonly string[] {
       "kgraft key rotate brings a new one",
     );
   }
+  if (of("EXPSIG").length > 0) {
+    const ends = of("VALIDSIG")
+      .map((fields) => Number(fields[4]))
+      .toSorted((a, b) => a - b);
+    throw new RepositoryUnfit(
+      `cannot trust ${name}: its signature expired on ${new Date((ends[0] ?? 0) * 1000).toISOString()}`,
+      "publish again, with no package if there is none; where that was done, an old state is served",
+    );
+  }
   const signers = of("VALIDSIG").map((fields) => fields[10] ?? fields[1] ?? "");
   if (signers.length > 0) return signers;
   const unknown = of("ERRSIG").map((fields) => fields[1] ?? "");

@@ -15,8 +15,10 @@ import { type IndexFile, joinBlocks, type Texts } from "./blocks.ts";
 import { debKind, rpmKind, updateinfoKind } from "./entries.ts";
 import { signingKeys } from "./key-ring.ts";
 import type { Ledger } from "./ledger.ts";
-import { indexName, keyFile, repomdText, rpmHeads, rpmTails } from "./rpm-index.ts";
+import { indexName, keyFile, repomdText, rpmHeads, rpmTails, suseinfoText } from "./rpm-index.ts";
 import type { NamedFile, Store } from "./store.ts";
+
+const daySeconds = 86_400;
 
 export interface Drawing {
   /** Lasting files, by their path. */
@@ -41,7 +43,7 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
   const [inRelease, releaseSignature, repomdSignature] = await Promise.all([
     signer.clearSign(apt.release),
     signer.detachedSignature(apt.release),
-    signer.detachedSignature(rpm.repomd),
+    signer.detachedSignature(rpm.repomd, secondsLeft(ledger)),
   ]);
   const dists = aptFolder(ledger.channel);
   return {
@@ -63,6 +65,11 @@ export async function draw(ledger: Ledger, texts: Texts, signer: Signer): Promis
       ],
     },
   };
+}
+
+/** How long the signature of repomd.xml is good; GnuPG would take 0 for ever. */
+function secondsLeft({ time, settings }: Ledger): number {
+  return Math.max(1, time + settings.validDays * daySeconds - Math.floor(Date.now() / 1000));
 }
 
 function keyFiles(ledger: Ledger): Drawing["pointers"] {
@@ -141,7 +148,7 @@ interface RpmDrawing {
 }
 
 async function drawRpm(ledger: Ledger, texts: Texts): Promise<RpmDrawing> {
-  const { channel, revision, time, keys, groups } = ledger;
+  const { channel, revision, time, settings, keys, groups } = ledger;
   const blocks = groups["rpm"] ?? [];
   const packages = blocks.reduce((sum, { members }) => sum + members.length, 0);
   const indexes = new Map<string, IndexFile>();
@@ -154,6 +161,8 @@ async function drawRpm(ledger: Ledger, texts: Texts): Promise<RpmDrawing> {
     "updateinfo",
     await joinBlocks(groups["updateinfo"] ?? [], "updateinfo", updateinfoKind, texts, around),
   );
+  const expiry = { head: suseinfoText(settings.validDays * daySeconds), tail: "" };
+  indexes.set("suseinfo", await joinBlocks([], "suseinfo", updateinfoKind, texts, expiry));
   const folder = rpmFolder(channel);
   return {
     repomd: repomdText({ revision, time, keys, indexes }),

@@ -56,6 +56,9 @@ export interface Publication {
   readonly finishedAnother: boolean;
 }
 
+/** What is signed for longer overflows the clocks of clients, which end in 2038 or 2106. */
+const longestValidDays = 3650;
+
 /**
  * @throws PackageUnfit, RepositoryUnfit, RepositoryBusy, KeyUnfit, KeySigningFailed, StoreFailed, BadPublication,
  * ToolFailed
@@ -76,6 +79,13 @@ export async function publishRead(
     throw new BadPublication(
       `cannot publish to channel ${JSON.stringify(channel)}: wanted a name of small letters, digits, dots and dashes`,
       "such as stable, beta or edge",
+    );
+  }
+  const { validDays } = request.settings ?? {};
+  if (validDays !== undefined && !(validDays >= 1 && validDays <= longestValidDays)) {
+    throw new BadPublication(
+      `cannot publish for ${validDays} days: wanted 1 to ${longestValidDays}`,
+      "14 days are long enough to publish again, and short enough for a machine to notice that nobody does",
     );
   }
   const directory = await mkdtemp(join(tmpdir(), "kgraft-publish-"));

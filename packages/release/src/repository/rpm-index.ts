@@ -4,6 +4,10 @@
  *
  * The keys are named in it as content `gpg-pubkey-ID-TIME.asc?fpr=FINGERPRINT`, beside which libzypp finds each key
  * and takes it over, once the metadata is signed with one that it trusts: that is how a new key reaches a machine.
+ *
+ * rpm-md knows no Valid-Until. What it says of time is said twice instead: the signature of repomd.xml ends with the
+ * publication, so that zypper and dnf refuse what is served after that; and `suseinfo` tells zypper how long metadata
+ * is fresh, for where the same repomd.xml is served on and on, zypper does not look at its signature again.
  * Source: http://createrepo.baseurl.org; libzypp, zypp/repo/RepomdFileReader.cc (keyhints) and KeyRing.cc.
  */
 import { xmlText } from "../advisory/updateinfo.ts";
@@ -15,7 +19,7 @@ export interface RepomdFacts {
   /** Seconds since 1970. */
   readonly time: number;
   readonly keys: readonly LedgerKey[];
-  /** By their type: primary, filelists, other, updateinfo. */
+  /** By their type: primary, filelists, other, updateinfo, suseinfo. */
   readonly indexes: ReadonlyMap<string, IndexFile>;
 }
 
@@ -33,6 +37,11 @@ export const rpmTails: Readonly<Record<string, string>> = {
   filelists: "</filelists>\n",
   other: "</otherdata>\n",
 };
+
+/** For how long metadata is fresh. */
+export function suseinfoText(seconds: number): string {
+  return `<?xml version="1.0" encoding="UTF-8"?>\n<suseinfo>\n  <expire>${seconds}</expire>\n</suseinfo>\n`;
+}
 
 /** Name of an index file, by its contents. */
 export function indexName(type: string, { sha256 }: IndexFile): string {
