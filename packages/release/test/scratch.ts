@@ -1,7 +1,8 @@
 /** What each test of repositories begins with: a folder, keys, and packages to publish. */
-import { cp, mkdtemp, rm } from "node:fs/promises";
+import { cp, mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { execa } from "execa";
 import {
   directoryStore,
   exportPublicKeys,
@@ -26,8 +27,27 @@ export async function scratch(): Promise<Scratch> {
   return {
     path,
     repository: join(path, "repository"),
-    [Symbol.asyncDispose]: () => rm(path, { recursive: true, force: true }),
+    async [Symbol.asyncDispose]() {
+      // dnf's gpg starts an agent for each repository, in its cache.
+      for (const home of await agentHomes(path)) {
+        await execa("gpgconf", ["--homedir", home, "--kill", "all"], { reject: false });
+      }
+      await rm(path, { recursive: true, force: true });
+    },
   };
+}
+
+/** Homes in a folder whose gpg-agent runs. */
+export async function agentHomes(folder: string): Promise<readonly string[]> {
+  const processes = (await readdir("/proc")).filter((name) => /^\d+$/.test(name));
+  const commands = await Promise.all(
+    processes.map((pid) => readFile(`/proc/${pid}/cmdline`, "utf8").catch(() => "")), // it has ended
+  );
+  return commands.flatMap((command) => {
+    const [program = "", ...words] = command.split("\0");
+    const home = words[words.indexOf("--homedir") + 1] ?? "";
+    return program.endsWith("gpg-agent") && home.startsWith(`${folder}/`) ? [home] : [];
+  });
 }
 
 /** Makes a key in a file and answers its path. */

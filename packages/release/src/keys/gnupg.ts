@@ -5,11 +5,10 @@
  * A signer is a GnuPG home and the keys in it that sign. A key that lives in a file is brought into a home of its own
  * that is gone afterwards, with its agent; the passphrase goes through a pipe, never on a command line.
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { KeyUnfit, KeySigningFailed } from "../repository/errors.ts";
+import { openHome } from "./home.ts";
 import { type PublicKey, readListing } from "./listing.ts";
 
 /** What signs: a fingerprint in the user's own GnuPG home, or the path of an armored secret key. */
@@ -47,19 +46,23 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
       "name all as files, or import the files into your own GnuPG home with: gpg --import FILE",
     );
   }
-  const home = inFiles.length > 0 ? await makeHome() : undefined;
+  // The agent need not guard the key against years of guessing, as the file does: it would measure for seconds how often
+  // to hash, and hash so often for each signature.
+  const own = inFiles.length > 0 ? await openHome(["s2k-count 65536"]) : undefined;
+  const home = own?.path;
   const gpg: Gpg = { home, passphrase, signal };
   try {
     const found: PublicKey[] = [];
     for (const name of keys) found.push(await findKey(gpg, name));
     const users = found.flatMap(({ fingerprint }) => ["--local-user", `${fingerprint}!`]);
     // One after the other: asked for several at once, gpg-agent (2.2.40) now and then fails to unlock the key and
-    // says "Corrupted protection" or "Invalid value".
+    // says "Corrupted protection" or "Invalid value". Where one fails, none is tried again: an agent would ask again.
     let last: Promise<unknown> = Promise.resolve();
     const sign = (input: string | Uint8Array, ...mode: string[]): Promise<string> => {
       const words = [...mode, "--digest-algo", "SHA512", ...users];
       const signature = last.then(async () => (await runGpg(gpg, words, input)).toString("utf8"));
-      last = signature.catch(() => {}); // told to whoever asked
+      last = signature;
+      last.catch(() => {}); // told to whoever asked
       return signature;
     };
     return {
@@ -74,10 +77,12 @@ export async function openSigner({ keys, passphrase, signal }: SignerRequest): P
           "--detach-sign",
           "--armor",
         ),
-      [Symbol.asyncDispose]: () => removeHome(home),
+      async [Symbol.asyncDispose]() {
+        await own?.[Symbol.asyncDispose]();
+      },
     };
   } catch (error) {
-    await removeHome(home);
+    await own?.[Symbol.asyncDispose]();
     throw error;
   }
 }
@@ -184,21 +189,4 @@ export async function runGpg(
       ? "give the passphrase in KGRAFT_KEY_PASSPHRASE or with --passphrase-file, or let gpg-agent have it"
       : "type the same with gpg itself to see more",
   );
-}
-
-/**
- * A home for keys of its own. Its agent need not guard the key against years of guessing, as the file does: it would
- * measure for seconds how often to hash, and hash so often for each signature.
- */
-export async function makeHome(): Promise<string> {
-  const home = await mkdtemp(join(tmpdir(), "kgraft-keys-"));
-  await writeFile(join(home, "gpg-agent.conf"), "s2k-count 65536\ndisable-scdaemon\n");
-  return home;
-}
-
-/** Removes it, with its agent gone before. */
-export async function removeHome(home: string | undefined): Promise<void> {
-  if (home === undefined) return;
-  await execa("gpgconf", ["--homedir", home, "--kill", "all"], { reject: false });
-  await rm(home, { recursive: true, force: true });
 }

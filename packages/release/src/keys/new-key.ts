@@ -3,12 +3,10 @@
  * RHEL 8 and SLE 12 knows no Ed25519), for signing alone, without an end of its own: rotation is an act, not a date
  * that takes a fleet by surprise.
  */
-import { mkdtemp, open, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { execa } from "execa";
+import { open, rm } from "node:fs/promises";
 import { KeyUnfit } from "../repository/errors.ts";
 import { runGpg } from "./gnupg.ts";
+import { openHome } from "./home.ts";
 import { type PublicKey, readListing } from "./listing.ts";
 
 export interface NewKeyRequest {
@@ -35,9 +33,9 @@ export async function makeKey({ userId, path, passphrase, signal }: NewKeyReques
     const why = cause.code === "EEXIST" ? "the file is there already" : cause.message;
     throw new KeyUnfit(`cannot write the key ${path}: ${why}`, "name a file that is not there", { cause });
   });
-  const home = await mkdtemp(join(tmpdir(), "kgraft-keys-"));
   try {
-    const gpg = { home, passphrase, signal };
+    await using home = await openHome();
+    const gpg = { home: home.path, passphrase, signal };
     const key = await generate(gpg, userId);
     await file.writeFile(await runGpg(gpg, ["--armor", "--export-secret-keys", key.fingerprint], ""));
     await file.sync();
@@ -47,8 +45,6 @@ export async function makeKey({ userId, path, passphrase, signal }: NewKeyReques
     throw error;
   } finally {
     await file.close();
-    await execa("gpgconf", ["--homedir", home, "--kill", "all"], { reject: false });
-    await rm(home, { recursive: true, force: true });
   }
 }
 
