@@ -7,4 +7,5 @@
 export { ChangeRefused, NoFunctionalChange } from "./errors.ts";
 export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
 export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
+export { keptTable } from "./shipped/kept-table.ts";
 export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";

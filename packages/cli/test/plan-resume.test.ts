@@ -9,7 +9,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { promisify } from "node:util";
 import { fetchKernel } from "@kgraft/kernel";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { cacheDirectory } from "../../kernel/src/cache.ts";
+import { cacheDirectory } from "../../kernel/src/cache-directory.ts";
 import { diffOf } from "../../build/test/kernel.ts";
 import { release, runKgraft, scratch, startKgraft } from "./kgraft.ts";
 

@@ -120,7 +120,7 @@ export function readRange(source: ByteSource, what: string, offset: number, leng
   return source.read(offset, length);
 }
 
-export function fail(source: ByteSource, what: string, problem: string): never {
+export function fail(source: Pick<ByteSource, "name">, what: string, problem: string): never {
   throw new ElfFormatError(`cannot read ${what} of ${source.name}: ${problem}`);
 }
 

@@ -35,11 +35,13 @@ export { type ByteSource, bytesSource } from "./source.ts";
 export { type StringTable, stringTable } from "./strings.ts";
 export {
   type ElfSymbol,
+  openParts,
   openSymbols,
   readSymbols,
   type SymbolIndex,
   type SymbolTable,
   symbolTable,
+  type SymbolTableParts,
 } from "./symbols.ts";
 export { writeObject } from "./write.ts";
 export { wordsOf } from "./words.ts";

@@ -6,9 +6,8 @@
  */
 import { SHN_LORESERVE, SHN_XINDEX, SHT_SYMTAB, SHT_SYMTAB_SHNDX } from "./constants.ts";
 import { type ElfFile, fail, readNames, sectionData, type SectionHeader } from "./file.ts";
-import type { ByteSource } from "./source.ts";
-import { MAX_NAME_BYTES, type StringTable } from "./strings.ts";
-import { wordsOf } from "./words.ts";
+import { chained, hashOf } from "./name-hash.ts";
+import { MAX_NAME_BYTES, type StringTable, stringTable, StringTableBuilder } from "./strings.ts";
 
 declare const symbolIndexBrand: unique symbol;
 /** Index into a file's symbol table. */
@@ -40,10 +39,22 @@ export interface SymbolTable {
   named(name: string): ElfSymbol[];
   /** Indices of all of that type, in order. */
   ofType(type: number): number[];
+  /** What it consists of. */
+  readonly parts: SymbolTableParts;
+}
+
+/** A symbol table as bytes, and what one pass found in them: whoever keeps it all opens the table without that pass. */
+export interface SymbolTableParts {
+  /** As in a section `.symtab`, `.strtab` and, where one is needed (else empty), `.symtab_shndx`. */
+  readonly entries: Uint8Array;
+  readonly names: Uint8Array;
+  readonly extended: Uint8Array;
+  /** The first symbol of each hash of a name, counted from 1, and for each symbol the next of its hash. */
+  readonly first: Int32Array;
+  readonly next: Int32Array;
 }
 
 export const SYMBOL_SIZE_BYTES = 24;
-const WORDS = SYMBOL_SIZE_BYTES / 4;
 /** A kernel image has over a hundred thousand. */
 const MAX_SYMBOLS = 4_000_000;
 
@@ -80,45 +91,75 @@ export function openSymbols(file: ElfFile): SymbolTable {
       `size is ${table.sizeBytes}, wanted at most ${MAX_SYMBOLS * SYMBOL_SIZE_BYTES}`,
     );
   const names = readNames(source, "names of symbols", namesHeader);
-  return new EncodedSymbols(file, sectionData(file, table), names, extendedIndices(file, table));
+  const entries = sectionData(file, table);
+  const { first, next, doubtful } = chained(entries, names.bytes, {
+    sizeBytes: SYMBOL_SIZE_BYTES,
+    plainSections: Math.min(file.sections.length, SHN_LORESERVE),
+  });
+  const extended = extendedIndices(file, table);
+  const symbols = new EncodedSymbols(
+    source.name,
+    { entries, names: names.bytes, extended, first, next },
+    names,
+  );
+  for (const index of doubtful) symbols.check(index, file.sections.length);
+  return symbols;
 }
 
-/** The same over symbols that are decoded already. */
+/**
+ * A table of parts that are known to be sound: another table's own.
+ *
+ * @param name what to call it in messages
+ */
+export function openParts(name: string, parts: SymbolTableParts): SymbolTable {
+  return new EncodedSymbols(name, parts);
+}
+
+/** A table of symbols that are decoded already; their place in it is their index. */
 export function symbolTable(symbols: readonly ElfSymbol[]): SymbolTable {
-  let byName: Map<string, ElfSymbol[]> | undefined;
-  return {
-    length: symbols.length,
-    at: (index) => symbols[index]!, // the caller keeps to the length
-    named: (name) => (byName ??= Map.groupBy(symbols, (symbol) => symbol.name)).get(name) ?? [],
-    ofType: (type) => symbols.flatMap((symbol, index) => (symbol.type === type ? [index] : [])),
-  };
+  const entries = new Uint8Array(symbols.length * SYMBOL_SIZE_BYTES);
+  const extended = new Uint8Array(symbols.some(isFarAway) ? symbols.length * 4 : 0);
+  const [view, extendedView] = [new DataView(entries.buffer), new DataView(extended.buffer)];
+  const names = new StringTableBuilder();
+  for (const [index, symbol] of symbols.entries()) {
+    const at = index * SYMBOL_SIZE_BYTES;
+    const isFar = isFarAway(symbol);
+    if (isFar) extendedView.setUint32(index * 4, symbol.sectionIndex, true);
+    view.setUint32(at, names.add(symbol.name), true);
+    view.setUint8(at + 4, (symbol.binding << 4) | symbol.type);
+    view.setUint8(at + 5, symbol.other);
+    view.setUint16(at + 6, isFar ? SHN_XINDEX : symbol.sectionIndex, true);
+    view.setBigUint64(at + 8, symbol.value, true);
+    view.setBigUint64(at + 16, BigInt(symbol.sizeBytes), true);
+  }
+  const bytes = names.bytes();
+  const { first, next } = chained(entries, bytes, {
+    sizeBytes: SYMBOL_SIZE_BYTES,
+    plainSections: SHN_LORESERVE,
+  });
+  return openParts("a symbol table", { entries, names: bytes, extended, first, next });
+}
+
+/** Whether its section's index has no room in the entry. */
+function isFarAway({ sectionIndex, reserved }: ElfSymbol): boolean {
+  return !reserved && sectionIndex >= SHN_LORESERVE;
 }
 
 class EncodedSymbols implements SymbolTable {
   readonly length: number;
-  readonly #source: ByteSource;
+  readonly parts: SymbolTableParts;
+  readonly #name: string;
   readonly #view: DataView;
   readonly #names: StringTable;
-  readonly #extended: DataView | undefined;
-  /** The first symbol of each hash of a name, counted from 1, and for each symbol the next of its hash. */
-  readonly #first: Int32Array;
-  readonly #next: Int32Array;
+  readonly #extended: DataView;
 
-  constructor(file: ElfFile, bytes: Uint8Array, names: StringTable, extended: DataView | undefined) {
-    this.length = bytes.length / SYMBOL_SIZE_BYTES;
-    this.#source = file.source;
-    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  constructor(name: string, parts: SymbolTableParts, names: StringTable = stringTable(parts.names)) {
+    this.length = parts.next.length;
+    this.parts = parts;
+    this.#name = name;
+    this.#view = viewOf(parts.entries);
     this.#names = names;
-    this.#extended = extended;
-    const { first, next, doubtful } = chained(
-      wordsOf(bytes),
-      padded(names.bytes),
-      names.bytes.lastIndexOf(0) + 1,
-      Math.min(file.sections.length, SHN_LORESERVE),
-    );
-    this.#first = first;
-    this.#next = next;
-    for (const index of doubtful) this.#check(file, index);
+    this.#extended = viewOf(parts.extended);
   }
 
   at(index: number): ElfSymbol {
@@ -139,11 +180,12 @@ class EncodedSymbols implements SymbolTable {
   }
 
   named(name: string): ElfSymbol[] {
+    const { first, next, names } = this.parts;
     const wanted = utf8.encode(`${name}\0`);
     const found: ElfSymbol[] = [];
-    let next = this.#first[hashAt(padded(wanted), 0) & (this.#first.length - 1)]!; // a slot is below the length
-    for (; next !== 0; next = this.#next[next - 1]!)
-      if (startsWith(this.#names.bytes, this.#nameOffset(next - 1), wanted)) found.push(this.at(next - 1));
+    let one = first[hashOf(wanted) & (first.length - 1)]!; // a slot is below the length
+    for (; one !== 0; one = next[one - 1]!)
+      if (startsWith(names, this.#nameOffset(one - 1), wanted)) found.push(this.at(one - 1));
     return found;
   }
 
@@ -154,30 +196,22 @@ class EncodedSymbols implements SymbolTable {
     return found;
   }
 
-  #check({ source, sections }: ElfFile, index: number): void {
+  /** @throws {ElfFormatError} when the symbol has no name, no section or no size that can be */
+  check(index: number, sections: number): void {
     const nameOffset = this.#nameOffset(index);
     if (this.#names.endOf(nameOffset) === undefined)
-      fail(
-        source,
-        `symbol ${index}`,
-        `name offset is ${nameOffset}, wanted below ${this.#names.bytes.length}`,
-      );
+      this.#fail(`symbol ${index}`, `name offset is ${nameOffset}, wanted below ${this.#names.bytes.length}`);
+    const what = `symbol ${this.#names.at(nameOffset) || index}`;
     const raw = this.#view.getUint16(index * SYMBOL_SIZE_BYTES + 6, true);
     const sectionIndex = this.#sectionIndex(index);
-    if (sectionIndex === undefined || (!isReserved(raw) && sectionIndex >= sections.length))
-      fail(
-        source,
-        `symbol ${this.#names.at(nameOffset) || index}`,
-        `section index is ${sectionIndex ?? raw}, wanted below ${sections.length}`,
-      );
-    // The upper half of 64 bits.
-    if (this.#view.getUint32(index * SYMBOL_SIZE_BYTES + 20, true) < 2 ** 21) return;
+    if (sectionIndex === undefined || (!isReserved(raw) && sectionIndex >= sections))
+      this.#fail(what, `section index is ${sectionIndex ?? raw}, wanted below ${sections}`);
     const sizeBytes = this.#view.getBigUint64(index * SYMBOL_SIZE_BYTES + 16, true);
-    fail(
-      source,
-      `symbol ${this.#names.at(nameOffset) || index}`,
-      `size is ${sizeBytes}, wanted at most 2^53`,
-    );
+    if (sizeBytes >= 2n ** 53n) this.#fail(what, `size is ${sizeBytes}, wanted at most 2^53`);
+  }
+
+  #fail(what: string, problem: string): never {
+    return fail({ name: this.#name }, what, problem);
   }
 
   /** That it has an end was checked at the beginning; how far it is was not. */
@@ -185,8 +219,7 @@ class EncodedSymbols implements SymbolTable {
     const name = this.#names.at(this.#nameOffset(index));
     return (
       name ??
-      fail(
-        this.#source,
+      this.#fail(
         `symbol ${index}`,
         `name is longer than ${MAX_NAME_BYTES} bytes or overlaps too many others, wanted one of its own`,
       )
@@ -200,7 +233,8 @@ class EncodedSymbols implements SymbolTable {
   /** Undefined where the table of extended indices is missing. */
   #sectionIndex(index: number): number | undefined {
     const raw = this.#view.getUint16(index * SYMBOL_SIZE_BYTES + 6, true);
-    return raw === SHN_XINDEX ? this.#extended?.getUint32(index * 4, true) : raw;
+    if (raw !== SHN_XINDEX) return raw;
+    return this.#extended.byteLength === 0 ? undefined : this.#extended.getUint32(index * 4, true);
   }
 }
 
@@ -211,78 +245,22 @@ function isReserved(raw: number): boolean {
   return raw >= SHN_LORESERVE && raw !== SHN_XINDEX;
 }
 
-/** So many bytes of a name tell most names apart; and a lying table cannot make each of its symbols take long. */
-const HASHED_BYTES = 20;
-
-/**
- * Hash of the name that starts at `at`, word by word. The name must end within the bytes, and HASHED_BYTES must follow
- * its first one.
- */
-function hashAt(names: DataView, at: number): number {
-  let hash = 0;
-  for (const end = at + HASHED_BYTES; at < end; at += 4) {
-    const word = names.getInt32(at, true);
-    // The lowest set bit is the top one of the first byte that is zero.
-    // Source: A. Mycroft's test for a zero byte; Warren, Hacker's Delight, "Find First 0-Byte".
-    const zero = (word - 0x0101_0101) & ~word & 0x8080_8080;
-    const kept = zero === 0 ? word : word & (((zero & -zero) - 1) >>> 7);
-    hash = Math.imul(hash ^ kept ^ (hash >>> 15), 0x9e37_79b1);
-    if (zero !== 0) break;
-  }
-  return hash ^ (hash >>> 15);
-}
-
-interface Chains {
-  readonly first: Int32Array;
-  readonly next: Int32Array;
-  /** Symbols that are not sound at first sight, in order: reserved sections, and what is malformed. */
-  readonly doubtful: readonly number[];
-}
-
-/**
- * Symbols by the hashes of their names. One tight loop: it goes over megabytes, once in most processes. An entry's name
- * is its first word, its section the upper half of the second, its size the last two.
- *
- * @param namesEnd where the last name ends
- */
-function chained(words: Uint32Array, names: DataView, namesEnd: number, plainSections: number): Chains {
-  const length = words.length / WORDS;
-  const first = new Int32Array(2 ** Math.ceil(Math.log2(length + 1)));
-  const next = new Int32Array(length);
-  const doubtful: number[] = [];
-  const mask = first.length - 1;
-  // From the end, so that each hash's symbols are met in order.
-  for (let index = length - 1; index >= 0; index--) {
-    const word = index * WORDS;
-    const at = words[word]!; // the entry is within the table, as are the other two
-    if (at >= namesEnd || words[word + 1]! >>> 16 >= plainSections || words[word + 5]! >= 2 ** 21)
-      doubtful.push(index);
-    const slot = (at < namesEnd ? hashAt(names, at) : 0) & mask;
-    next[index] = first[slot]!; // a slot is below the length
-    first[slot] = index + 1;
-  }
-  return { first, next, doubtful: doubtful.toReversed() };
-}
-
-/** The bytes of a table of names, and zeroes in which each name ends. */
-function padded(names: Uint8Array): DataView {
-  const bytes = new Uint8Array(names.length + HASHED_BYTES);
-  bytes.set(names);
-  return new DataView(bytes.buffer);
+function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
   return wanted.every((byte, index) => bytes[start + index] === byte);
 }
 
-function extendedIndices(file: ElfFile, table: SectionHeader): DataView | undefined {
+function extendedIndices(file: ElfFile, table: SectionHeader): Uint8Array {
   const header = file.sections.find(
     (section) => section.type === SHT_SYMTAB_SHNDX && section.link === table.index,
   );
-  if (header === undefined) return undefined;
+  if (header === undefined) return new Uint8Array(0);
   const bytes = sectionData(file, header);
   const wanted = (table.sizeBytes / SYMBOL_SIZE_BYTES) * 4;
   if (bytes.length < wanted)
     fail(file.source, "extended section indices", `size is ${bytes.length}, wanted ${wanted}`);
-  return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes;
 }

@@ -6,7 +6,8 @@
 import { mkdir, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Architecture } from "./architecture.ts";
-import { cacheDirectory, withLock } from "./cache.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import { withLock } from "./cache.ts";
 import { CommandFailed, IndexFailed, NoSpace, VersionNotCarried } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";

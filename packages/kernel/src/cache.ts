@@ -4,16 +4,11 @@
  */
 import { createHash, randomBytes } from "node:crypto";
 import { link, mkdir, readFile, rename, rm, unlink } from "node:fs/promises";
-import { homedir } from "node:os";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { cacheDirectory } from "./cache-directory.ts";
 import type { OnProgress } from "./progress.ts";
 import { temporaryName, writeWhole } from "./write-whole.ts";
-
-/** `$KGRAFT_CACHE`, else `$XDG_CACHE_HOME/kgraft`, else `~/.cache/kgraft`. */
-export function cacheDirectory(env: NodeJS.ProcessEnv = process.env): string {
-  return env["KGRAFT_CACHE"] || join(env["XDG_CACHE_HOME"] || join(homedir(), ".cache"), "kgraft");
-}
 
 export function kernelsDirectory(): string {
   return join(cacheDirectory(), "kernels");

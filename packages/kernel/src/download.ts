@@ -8,7 +8,8 @@ import { createReadStream } from "node:fs";
 import { mkdir, open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackageFile } from "./apt.ts";
-import { cacheDirectory, withLock } from "./cache.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import { withLock } from "./cache.ts";
 import { DownloadFailed, isNoSpace, NoSpace } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
 

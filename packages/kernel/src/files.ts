@@ -5,5 +5,6 @@
  * @module
  */
 export { readStructLayouts } from "./btf.ts";
+export { cacheDirectory } from "./cache-directory.ts";
 export { withElfFile } from "./elf-file.ts";
 export { writeTogether } from "./write-whole.ts";

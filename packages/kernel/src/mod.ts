@@ -15,7 +15,8 @@ export {
 } from "./btf.ts";
 export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
 export { preprocessAssembly } from "./assembly.ts";
-export { cacheDirectory, withLock } from "./cache.ts";
+export { cacheDirectory } from "./cache-directory.ts";
+export { withLock } from "./cache.ts";
 export { type CompiledUnit, type CompileRequest, compileUnit } from "./compile.ts";
 export { withElfFile } from "./elf-file.ts";
 export * from "./errors.ts";

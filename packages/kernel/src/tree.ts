@@ -2,7 +2,8 @@
 import { readdir, readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { type Architecture, architectures, crossPrefix } from "./architecture.ts";
-import { cacheDirectory, kernelsDirectory } from "./cache.ts";
+import { cacheDirectory } from "./cache-directory.ts";
+import { kernelsDirectory } from "./cache.ts";
 import { BadInput, BadRequest, KernelNotPrepared } from "./errors.ts";
 
 /** Raised whenever preparing changes what a kernel's directory holds. */

@@ -2,7 +2,8 @@
 import { mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { locate, updateIndex } from "../src/apt.ts";
-import { cacheDirectory, sha256, withLock } from "../src/cache.ts";
+import { cacheDirectory } from "../src/cache-directory.ts";
+import { sha256, withLock } from "../src/cache.ts";
 import { download } from "../src/download.ts";
 import { runScript } from "../src/run.ts";
 import { isThere, type KernelTree } from "../src/tree.ts";

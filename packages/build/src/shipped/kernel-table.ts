@@ -16,7 +16,7 @@ import {
   symbolTable,
 } from "@kgraft/elf";
 import { readStructLayouts } from "@kgraft/kernel/files";
-import { type IsSealed, sealedIn } from "./sealed.ts";
+import { type IsSealed, sealedBy, sealedIn, type SealedList, sealedListOf } from "./sealed.ts";
 
 export interface KernelTable {
   readonly symbols: SymbolTable;
@@ -24,6 +24,8 @@ export interface KernelTable {
   readonly layouts: ReadonlyMap<string, { readonly sizeBytes: number }>;
   /** Which functions may not be called indirectly, where an image tells. */
   readonly isSealed: IsSealed | undefined;
+  /** What tells it, where that is an image's own list. */
+  readonly sealedList?: SealedList;
 }
 
 /** @throws {ElfFormatError} when the image has no symbols, or is malformed */
@@ -32,7 +34,9 @@ export function tableOfImage(file: ElfFile): KernelTable {
   if (symbols.length === 0) throw noSymbols(file.source.name, "section .symtab");
   const hasTypes = findSection(file, ".BTF") !== undefined;
   const layouts = hasTypes ? readStructLayouts(file, sizedTypes) : new Map();
-  return { symbols, layouts, isSealed: sealedIn(file) };
+  const sealedList = sealedListOf(file);
+  if (sealedList === undefined) return { symbols, layouts, isSealed: sealedIn(file) };
+  return { symbols, layouts, isSealed: sealedBy(sealedList), sealedList };
 }
 
 const row =
@@ -83,10 +87,10 @@ function symbolOf(line: string): ElfSymbol | undefined {
   const type = types[fields["type"] ?? ""] ?? 0;
   const binding = bindings[fields["binding"] ?? ""];
   // Without --wide a long name ends in this.
-  if (binding === undefined || name.endsWith("[...]")) return undefined;
+  if (binding === undefined || name.endsWith("[...]") || name.includes("\0")) return undefined;
   const reserved = reservedSections[section];
   const plain = section === "UND" ? SHN_UNDEF : Number(section);
-  if (reserved === undefined && Number.isNaN(plain)) return undefined;
+  if (reserved === undefined && !(plain < 2 ** 32)) return undefined;
   return {
     index: Number(index) as ElfSymbol["index"],
     // A section's symbol has no name: readelf shows the section's instead.

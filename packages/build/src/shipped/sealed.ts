@@ -20,42 +20,59 @@ export type IsSealed = (symbol: ElfSymbol) => boolean;
 
 const sealSection = ".ibt_endbr_seal";
 
+/** An image's list as it stands there: distances of four bytes, each from where it stands. */
+export interface SealedList {
+  readonly address: bigint;
+  readonly bytes: Uint8Array;
+}
+
 /**
- * Reads the list of an image or a module; it is decoded when it is asked first.
+ * Reads the list of an image or a module.
  *
  * @throws {ElfFormatError} when the file is malformed
  */
 export function sealedIn(file: ElfFile): IsSealed {
+  const list = sealedListOf(file);
+  return list === undefined ? sealedInModule(file) : sealedBy(list);
+}
+
+/** The list of an image, empty where it has none; undefined of a module, whose list is relocated as it loads. */
+export function sealedListOf(file: ElfFile): SealedList | undefined {
+  if (file.type === ET_REL) return undefined;
   const section = findSection(file, sealSection);
-  if (section === undefined) return () => false;
-  // A module's list is relocated as it loads: each place by its section. An image's is a list of distances.
-  const table = file.sections.find(
-    ({ name, info }) => name === `.rela${sealSection}` && info === section.index,
-  );
-  const isRelocatable = file.type === ET_REL;
-  if (isRelocatable && table === undefined) return () => false;
-  if (isRelocatable && table !== undefined) {
-    const symbols = openSymbols(file);
-    const places = new Set(
-      readRelocations(file, table).map(({ symbol, addend }) => {
-        const { sectionIndex, value } = symbols.at(symbol);
-        return `${sectionIndex} ${value + addend}`;
-      }),
-    );
-    return ({ sectionIndex, value }) => places.has(`${sectionIndex} ${value}`);
-  }
-  const bytes = sectionData(file, section).slice();
+  if (section === undefined) return { address: 0n, bytes: new Uint8Array(0) };
+  return { address: section.address, bytes: sectionData(file, section).slice() };
+}
+
+/** By an image's list; it is decoded when it is asked first. */
+export function sealedBy({ address, bytes }: SealedList): IsSealed {
   let places: Set<bigint> | undefined;
   return ({ value }) => {
-    places ??= placesOf(bytes, section.address);
+    places ??= placesOf(bytes, address);
     return places.has(value);
   };
+}
+
+/** A module's list says each place by its section. */
+function sealedInModule(file: ElfFile): IsSealed {
+  const section = findSection(file, sealSection);
+  const table = file.sections.find(
+    ({ name, info }) => name === `.rela${sealSection}` && info === section?.index,
+  );
+  if (table === undefined) return () => false;
+  const symbols = openSymbols(file);
+  const places = new Set(
+    readRelocations(file, table).map(({ symbol, addend }) => {
+      const { sectionIndex, value } = symbols.at(symbol);
+      return `${sectionIndex} ${value + addend}`;
+    }),
+  );
+  return ({ sectionIndex, value }) => places.has(`${sectionIndex} ${value}`);
 }
 
 /** e_type of an object that is linked when it is loaded. */
 const ET_REL = 1;
 
-/** Each entry is a distance of four bytes from where it stands. */
 function placesOf(bytes: Uint8Array, address: bigint): Set<bigint> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const places = new Set<bigint>();

@@ -1,5 +1,7 @@
 import { open, stat } from "node:fs/promises";
+import { join } from "node:path";
 import {
+  keptTable,
   type KernelTable,
   type NamedBytes,
   type ObjectDelta,
@@ -8,7 +10,7 @@ import {
   tableOfImage,
   tableOfText,
 } from "@kgraft/build/engine";
-import { withElfFile, writeTogether } from "@kgraft/kernel/files";
+import { cacheDirectory, withElfFile, writeTogether } from "@kgraft/kernel/files";
 import { buildCommand, type Command } from "@stricli/core";
 import { answer, type Context, jsonFlag } from "../context.ts";
 import { DeltaInputUnfit } from "../errors.ts";
@@ -78,14 +80,11 @@ async function asInput<T>(work: () => Promise<T>, hint: string): Promise<T> {
 
 /** An image is read by the parts that are asked for: with its debug data it may have a gigabyte. */
 async function readTable(path: string, signal: AbortSignal): Promise<KernelTable> {
-  if (await isImage(path)) return withElfFile(path, path, tableOfImage);
-  return tableOfText(
-    path,
-    textOf({
-      name: path,
-      bytes: await readInput(path, { hint: symbolsHint, signal, limitBytes: inputLimitBytes }),
-    }),
-  );
+  return keptTable(path, join(cacheDirectory(), "tables"), async () => {
+    if (await isImage(path)) return withElfFile(path, path, tableOfImage);
+    const bytes = await readInput(path, { hint: symbolsHint, signal, limitBytes: inputLimitBytes });
+    return tableOfText(path, textOf({ name: path, bytes }));
+  });
 }
 
 async function isImage(path: string): Promise<boolean> {
