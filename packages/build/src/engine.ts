@@ -6,6 +6,6 @@
  */
 export { ChangeRefused, NoFunctionalChange } from "./errors.ts";
 export { type NamedBytes, type ObjectDelta, objectDelta, type ObjectDeltaRequest } from "./object-delta.ts";
-export { type ExportedSymbol, parseSymvers } from "./shipped/exports.ts";
-export { keptTable } from "./shipped/kept-table.ts";
+export { type Exports, type ExportedSymbol, type ParsedExports, parseSymvers } from "./shipped/exports.ts";
+export { keptExports, keptTable } from "./shipped/kept.ts";
 export { type KernelTable, tableOfImage, tableOfText } from "./shipped/kernel-table.ts";

@@ -1,5 +1,5 @@
 /** Reading a file that was named on the command line: bounded, for what is larger than any such file is none. */
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync } from "node:fs";
 import { stat } from "node:fs/promises";
 import { FileUnreadable } from "./errors.ts";
 import { formatBytes } from "./format.ts";
@@ -21,7 +21,10 @@ export async function readInput(
   let sizeBytes = 0;
   try {
     // A file that is too large is not read at all; a pipe has no size beforehand.
-    if ((await stat(path)).size > limitBytes) throw tooLarge(limitBytes);
+    const found = await stat(path);
+    if (found.size > limitBytes) throw tooLarge(limitBytes);
+    // At once, which is many times as fast as by parts; files of the kernel (/proc) have no size either.
+    if (found.isFile() && found.size > 0) return readFileSync(path);
     for await (const chunk of createReadStream(path, { signal })) {
       chunks.push(chunk as Buffer);
       sizeBytes += (chunk as Buffer).length;

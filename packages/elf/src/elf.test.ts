@@ -14,6 +14,7 @@ import {
   readBuildId,
   readObject,
   readSymbols,
+  symbolTable,
   sectionNamed,
   writeObject,
 } from "./mod.ts";
@@ -294,10 +295,13 @@ describe("openElf(), readObject() on what is no object", () => {
     const bytes = inFolder((directory) => {
       const long = "n".repeat(100); // longer than what is hashed of a name
       const labels = [...Array.from({ length: 3000 }, (_, n) => `name${n}`), `${long}1`, `${long}2`];
-      writeFileSync(join(directory, "a.s"), labels.map((name) => `${name}: .byte 1\n`).join(""));
+      writeFileSync(
+        join(directory, "a.s"),
+        `.file "lib/unit.c"\n${labels.map((name) => `${name}: .byte 1\n`).join("")}`,
+      );
       writeFileSync(
         join(directory, "b.s"),
-        "name7: .byte 1\nname8: .byte 2\n.globl \u00e9\n\u00e9: .byte 3\n",
+        '.file "unit.c"\nname7: .byte 1\nname8: .byte 2\n.globl \u00e9\n\u00e9: .byte 3\n',
       );
       for (const unit of ["a", "b"]) execFileSync("as", ["-o", `${unit}.o`, `${unit}.s`], { cwd: directory });
       execFileSync("ld", ["-r", "-o", "both.o", "a.o", "b.o"], { cwd: directory });
@@ -308,7 +312,15 @@ describe("openElf(), readObject() on what is no object", () => {
     const names = new Set([...all.map(({ name }) => name), "nowhere"]);
     for (const name of names) expect(table.named(name)).toEqual(all.filter((symbol) => symbol.name === name));
     expect(table.named("name7").map(({ index }) => index).length).toBe(2);
-    expect(table.ofType(0)).toEqual(all.flatMap(({ type, index }) => (type === 0 ? [index] : [])));
+    const inFiles = table
+      .ofFile("unit.c")
+      ?.map(({ start, end }) => all.slice(start, end).map(({ name }) => name));
+    expect(inFiles).toEqual([
+      expect.arrayContaining(["lib/unit.c", "name0", "name2999"]),
+      expect.arrayContaining(["unit.c", "name7", "name8"]),
+    ]);
+    expect(table.ofFile("nit.c")).toEqual([]);
+    expect(symbolTable([]).ofFile("unit.c")).toBeUndefined();
   });
 
   test("never crash on damaged bytes", () => {

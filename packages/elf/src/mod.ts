@@ -39,6 +39,7 @@ export {
   openSymbols,
   readSymbols,
   type SymbolIndex,
+  type SymbolRange,
   type SymbolTable,
   symbolTable,
   type SymbolTableParts,

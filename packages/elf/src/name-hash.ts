@@ -1,17 +1,20 @@
 /** Symbols by the hashes of their names: one pass over a whole table, so that a name is found without one. */
+import { STT_FILE } from "./constants.ts";
 import { wordsOf } from "./words.ts";
 
 export interface Chains {
   /** The first symbol of each hash of a name, counted from 1, and for each symbol the next of its hash. */
   readonly first: Int32Array;
   readonly next: Int32Array;
+  /** Indices of the symbols that name source files, in order. */
+  readonly files: Int32Array;
   /** Symbols that are not sound at first sight, in order: reserved sections, and what is malformed. */
   readonly doubtful: readonly number[];
 }
 
 /**
  * Chains of the symbols in `entries`. One tight loop: it goes over megabytes. An entry's name is its first word, its
- * section the upper half of the second, its size the last two.
+ * type the lowest four bits of the second and its section the upper half of that, its size the last two.
  */
 export function chained(
   entries: Uint8Array,
@@ -25,19 +28,21 @@ export function chained(
   const length = words.length / wordsEach;
   const first = new Int32Array(2 ** Math.ceil(Math.log2(length + 1)));
   const next = new Int32Array(length);
+  const files: number[] = [];
   const doubtful: number[] = [];
   const mask = first.length - 1;
   // From the end, so that each hash's symbols are met in order.
   for (let index = length - 1; index >= 0; index--) {
     const word = index * wordsEach;
     const at = words[word]!; // the entry is within the table, as are the other two
-    if (at >= namesEnd || words[word + 1]! >>> 16 >= plainSections || words[word + 5]! >= 2 ** 21)
-      doubtful.push(index);
+    const info = words[word + 1]!;
+    if ((info & 0xf) === STT_FILE) files.push(index);
+    if (at >= namesEnd || info >>> 16 >= plainSections || words[word + 5]! >= 2 ** 21) doubtful.push(index);
     const slot = (at < namesEnd ? hashAt(names, at) : 0) & mask;
     next[index] = first[slot]!; // a slot is below the length
     first[slot] = index + 1;
   }
-  return { first, next, doubtful: doubtful.toReversed() };
+  return { first, next, files: Int32Array.from(files.toReversed()), doubtful: doubtful.toReversed() };
 }
 
 /** The hash of one name, with the zero byte that ends it. */

@@ -37,10 +37,19 @@ export interface SymbolTable {
   at(index: number): ElfSymbol;
   /** All of that name, in order. */
   named(name: string): ElfSymbol[];
-  /** Indices of all of that type, in order. */
-  ofType(type: number): number[];
+  /**
+   * Where the local symbols of the compiled files of that base name are, such as of the forty called `inode.c`: each
+   * file's follow the symbol that names it. Undefined of a table that names no files.
+   */
+  ofFile(baseName: string): readonly SymbolRange[] | undefined;
   /** What it consists of. */
   readonly parts: SymbolTableParts;
+}
+
+export interface SymbolRange {
+  readonly start: number;
+  /** The first that does not belong to it. */
+  readonly end: number;
 }
 
 /** A symbol table as bytes, and what one pass found in them: whoever keeps it all opens the table without that pass. */
@@ -52,6 +61,8 @@ export interface SymbolTableParts {
   /** The first symbol of each hash of a name, counted from 1, and for each symbol the next of its hash. */
   readonly first: Int32Array;
   readonly next: Int32Array;
+  /** Indices of the symbols that name source files, in order. */
+  readonly files: Int32Array;
 }
 
 export const SYMBOL_SIZE_BYTES = 24;
@@ -92,16 +103,12 @@ export function openSymbols(file: ElfFile): SymbolTable {
     );
   const names = readNames(source, "names of symbols", namesHeader);
   const entries = sectionData(file, table);
-  const { first, next, doubtful } = chained(entries, names.bytes, {
+  const { doubtful, ...chains } = chained(entries, names.bytes, {
     sizeBytes: SYMBOL_SIZE_BYTES,
     plainSections: Math.min(file.sections.length, SHN_LORESERVE),
   });
-  const extended = extendedIndices(file, table);
-  const symbols = new EncodedSymbols(
-    source.name,
-    { entries, names: names.bytes, extended, first, next },
-    names,
-  );
+  const parts = { entries, names: names.bytes, extended: extendedIndices(file, table), ...chains };
+  const symbols = new EncodedSymbols(source.name, parts, names);
   for (const index of doubtful) symbols.check(index, file.sections.length);
   return symbols;
 }
@@ -133,11 +140,11 @@ export function symbolTable(symbols: readonly ElfSymbol[]): SymbolTable {
     view.setBigUint64(at + 16, BigInt(symbol.sizeBytes), true);
   }
   const bytes = names.bytes();
-  const { first, next } = chained(entries, bytes, {
+  const { doubtful: _, ...chains } = chained(entries, bytes, {
     sizeBytes: SYMBOL_SIZE_BYTES,
     plainSections: SHN_LORESERVE,
   });
-  return openParts("a symbol table", { entries, names: bytes, extended, first, next });
+  return openParts("a symbol table", { entries, names: bytes, extended, ...chains });
 }
 
 /** Whether its section's index has no room in the entry. */
@@ -189,11 +196,16 @@ class EncodedSymbols implements SymbolTable {
     return found;
   }
 
-  ofType(type: number): number[] {
-    const found: number[] = [];
-    for (let index = 0; index < this.length; index++)
-      if ((this.#view.getUint8(index * SYMBOL_SIZE_BYTES + 4) & 0xf) === type) found.push(index);
-    return found;
+  ofFile(baseName: string): readonly SymbolRange[] | undefined {
+    const { files, names } = this.parts;
+    if (files.length === 0) return undefined;
+    const wanted = utf8.encode(`${baseName}\0`);
+    const ranges: SymbolRange[] = [];
+    for (const [file, start] of files.entries()) {
+      if (!startsWith(names, baseNameOffset(names, this.#nameOffset(start)), wanted)) continue;
+      ranges.push({ start, end: files[file + 1] ?? this.length });
+    }
+    return ranges;
   }
 
   /** @throws {ElfFormatError} when the symbol has no name, no section or no size that can be */
@@ -247,6 +259,15 @@ function isReserved(raw: number): boolean {
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
+}
+
+const SLASH = 0x2f;
+
+/** Where the last part of the path begins that begins there. */
+function baseNameOffset(names: Uint8Array, offset: number): number {
+  let base = offset;
+  for (let at = offset; names[at]; at++) if (names[at] === SLASH) base = at + 1;
+  return base;
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {

@@ -21,6 +21,13 @@ export interface Exports {
   has(name: string): boolean;
 }
 
+/** Exports as a text has them. */
+export interface ParsedExports extends Exports {
+  readonly text: string;
+  /** Where each symbol's line begins. */
+  readonly starts: ReadonlyMap<string, number>;
+}
+
 /**
  * A kernel exports some twenty thousand symbols, of which a unit uses a few dozen: one pass finds where each line is,
  * and a line is read when its symbol is asked for.
@@ -28,7 +35,7 @@ export interface Exports {
  * @param file what to call the text in messages
  * @throws {ShippedKernelUnfit} when a line is none of such a file
  */
-export function parseSymvers(text: string, file = "Module.symvers"): Exports {
+export function parseSymvers(text: string, file = "Module.symvers"): ParsedExports {
   const starts = new Map<string, number>();
   for (let start = 0, number = 1, end = 0; start < text.length; start = end + 1, number++) {
     end = text.indexOf("\n", start);
@@ -41,10 +48,15 @@ export function parseSymvers(text: string, file = "Module.symvers"): Exports {
       throw unreadable(file, number, text.slice(start, end));
     starts.set(text.slice(start + NAME_OFFSET, nameEnd), start);
   }
+  return { ...exportsAt(text, (name) => starts.get(name)), text, starts };
+}
+
+/** Exports of a text of which it is known where each symbol's line begins. */
+export function exportsAt(text: string, startOf: (name: string) => number | undefined): Exports {
   return {
-    has: (name) => starts.has(name),
+    has: (name) => startOf(name) !== undefined,
     get(name) {
-      const start = starts.get(name);
+      const start = startOf(name);
       if (start === undefined) return undefined;
       const end = text.indexOf("\n", start);
       const found = text.slice(start, end < 0 ? undefined : end);

@@ -5,15 +5,21 @@
  * Source: klp_find_object_symbol() in kernel/livepatch/core.c; module_kallsyms_on_each_symbol() in
  * kernel/module/kallsyms.c; scripts/kallsyms.c for what vmlinux leaves out.
  */
-import { type ElfSymbol, SHN_UNDEF, STB_LOCAL, STT_FILE, STT_SECTION, type SymbolTable } from "@kgraft/elf";
+import {
+  type ElfSymbol,
+  SHN_UNDEF,
+  STB_LOCAL,
+  STT_FILE,
+  STT_SECTION,
+  type SymbolRange,
+  type SymbolTable,
+} from "@kgraft/elf";
 
 export class SymbolIndex {
   readonly #symbols: SymbolTable;
   readonly #order: "address" | "table";
   readonly #unstripped: SymbolTable;
   readonly #byName = new Map<string, readonly ElfSymbol[]>();
-  /** Compiled files in the unstripped table: the base name of each, and where its local symbols begin and end. */
-  #files: readonly FileBlock[] | undefined;
 
   /**
    * @param symbols the table that the running kernel has
@@ -42,11 +48,9 @@ export class SymbolIndex {
    * files' names has its local symbols in one heap.
    */
   localsOfFiles(baseName: string): readonly (readonly ElfSymbol[])[] {
-    this.#files ??= fileBlocks(this.#unstripped);
-    if (this.#files.length === 0) return [locals(this.#symbols, 0, this.#symbols.length)];
-    return this.#files
-      .filter(({ file }) => file === baseName)
-      .map(({ start, end }) => this.#own(locals(this.#unstripped, start, end)));
+    const files = this.#unstripped.ofFile(baseName);
+    if (files === undefined) return [locals(this.#symbols, { start: 0, end: this.#symbols.length })];
+    return files.map((file) => this.#own(locals(this.#unstripped, file)));
   }
 
   /** All of that name that kallsyms has, in its order. */
@@ -84,23 +88,7 @@ function isInKallsyms(symbol: ElfSymbol): boolean {
   );
 }
 
-interface FileBlock {
-  readonly file: string;
-  readonly start: number;
-  readonly end: number;
-}
-
-/** The linker keeps each object's local symbols together, after a symbol with the name of its source file. */
-function fileBlocks(symbols: SymbolTable): FileBlock[] {
-  const starts = symbols.ofType(STT_FILE);
-  return starts.map((start, block) => ({
-    file: symbols.at(start).name.split("/").at(-1) ?? "",
-    start,
-    end: starts[block + 1] ?? symbols.length,
-  }));
-}
-
-function locals(symbols: SymbolTable, start: number, end: number): ElfSymbol[] {
+function locals(symbols: SymbolTable, { start, end }: SymbolRange): ElfSymbol[] {
   return Array.from({ length: end - start }, (_, index) => symbols.at(start + index)).filter(
     (symbol) => symbol.binding === STB_LOCAL && isInKallsyms(symbol),
   );

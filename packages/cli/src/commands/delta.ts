@@ -1,11 +1,14 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import {
+  type Exports,
+  keptExports,
   keptTable,
   type KernelTable,
   type NamedBytes,
   type ObjectDelta,
   objectDelta,
+  type ParsedExports,
   parseSymvers,
   tableOfImage,
   tableOfText,
@@ -43,7 +46,7 @@ async function run(this: Context, flags: Flags, original: string, patched: strin
     name,
     bytes: await asInput(() => readInput(name, { hint, signal, limitBytes: inputLimitBytes }), hint),
   });
-  const symvers = flags.symvers === undefined ? undefined : await read(flags.symvers, symversHint);
+  const exports = await asInput(() => readExports(flags.symvers, signal), symversHint);
   const delta = await asInput(
     async () =>
       objectDelta({
@@ -52,7 +55,7 @@ async function run(this: Context, flags: Flags, original: string, patched: strin
         object: flags.object,
         leaveUndefined: flags.undefined,
         table: await asInput(() => readTable(flags.symbols, signal), symbolsHint),
-        ...(symvers !== undefined && { exports: parseSymvers(textOf(symvers), symvers.name) }),
+        ...(exports !== undefined && { exports }),
       }),
     objectHint,
   );
@@ -80,11 +83,27 @@ async function asInput<T>(work: () => Promise<T>, hint: string): Promise<T> {
 
 /** An image is read by the parts that are asked for: with its debug data it may have a gigabyte. */
 async function readTable(path: string, signal: AbortSignal): Promise<KernelTable> {
-  return keptTable(path, join(cacheDirectory(), "tables"), async () => {
+  const read = async (): Promise<KernelTable> => {
     if (await isImage(path)) return withElfFile(path, path, tableOfImage);
-    const bytes = await readInput(path, { hint: symbolsHint, signal, limitBytes: inputLimitBytes });
-    return tableOfText(path, textOf({ name: path, bytes }));
-  });
+    return tableOfText(path, await readText(path, symbolsHint, signal));
+  };
+  return keptTable({ file: path, folder: keptFolder(), read });
+}
+
+async function readExports(path: string | undefined, signal: AbortSignal): Promise<Exports | undefined> {
+  if (path === undefined) return undefined;
+  const read = async (): Promise<ParsedExports> =>
+    parseSymvers(await readText(path, symversHint, signal), path);
+  return keptExports({ file: path, folder: keptFolder(), read });
+}
+
+/** What was read of a kernel lies where the kernels lie. */
+function keptFolder(): string {
+  return join(cacheDirectory(), "tables");
+}
+
+async function readText(path: string, hint: string, signal: AbortSignal): Promise<string> {
+  return new TextDecoder().decode(await readInput(path, { hint, signal, limitBytes: inputLimitBytes }));
 }
 
 async function isImage(path: string): Promise<boolean> {
@@ -95,10 +114,6 @@ async function isImage(path: string): Promise<boolean> {
   if (file === undefined) return false;
   const { buffer } = await file.read(Buffer.alloc(4), 0, 4, 0).finally(() => file.close());
   return buffer.toString("latin1") === "\u007fELF";
-}
-
-function textOf({ bytes }: NamedBytes): string {
-  return new TextDecoder().decode(bytes);
 }
 
 /** What is replaced and what comes along. */
