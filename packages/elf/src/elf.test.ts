@@ -10,10 +10,12 @@ import {
   ElfFormatError,
   mergeObjects,
   openElf,
+  openParts,
   openSymbols,
   readBuildId,
   readObject,
   readSymbols,
+  type SymbolIndex,
   symbolTable,
   sectionNamed,
   writeObject,
@@ -321,6 +323,23 @@ describe("openElf(), readObject() on what is no object", () => {
     ]);
     expect(table.ofFile("nit.c")).toEqual([]);
     expect(symbolTable([]).ofFile("unit.c")).toBeUndefined();
+  });
+
+  test("do not read overlapping names of files for ever", () => {
+    const file = {
+      type: 4,
+      binding: 0,
+      other: 0,
+      sectionIndex: 0xfff1,
+      reserved: true,
+      value: 0n,
+      sizeBytes: 0,
+    };
+    const { parts } = symbolTable(
+      Array.from({ length: 100_000 }, (_, index) => ({ ...file, index: index as SymbolIndex, name: "a" })),
+    );
+    const lying = openParts("a liar", { ...parts, names: new Uint8Array(1 << 20).fill(0x61) });
+    expect(() => lying.ofFile("a")).toThrow("cannot read symbol 16 of a liar: name is longer");
   });
 
   test("never crash on damaged bytes", () => {

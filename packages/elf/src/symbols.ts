@@ -152,6 +152,11 @@ function isFarAway({ sectionIndex, reserved }: ElfSymbol): boolean {
   return !reserved && sectionIndex >= SHN_LORESERVE;
 }
 
+const SLASH = 0x2f;
+/** Names may overlap, and together take many times the room of their table; of a kernel's files they take 30 kB. */
+const MAX_FILE_NAMES_BYTES = 16 << 20;
+const overlapping = `name is longer than ${MAX_NAME_BYTES} bytes or overlaps too many others, wanted one of its own`;
+
 class EncodedSymbols implements SymbolTable {
   readonly length: number;
   readonly parts: SymbolTableParts;
@@ -201,9 +206,14 @@ class EncodedSymbols implements SymbolTable {
     if (files.length === 0) return undefined;
     const wanted = utf8.encode(`${baseName}\0`);
     const ranges: SymbolRange[] = [];
+    let readBytes = 0;
     for (const [file, start] of files.entries()) {
-      if (!startsWith(names, baseNameOffset(names, this.#nameOffset(start)), wanted)) continue;
-      ranges.push({ start, end: files[file + 1] ?? this.length });
+      const offset = this.#nameOffset(start);
+      let [base, end] = [offset, offset];
+      for (; names[end]; end++) if (names[end] === SLASH) base = end + 1;
+      readBytes += end - offset;
+      if (readBytes > MAX_FILE_NAMES_BYTES) this.#fail(`symbol ${start}`, overlapping);
+      if (startsWith(names, base, wanted)) ranges.push({ start, end: files[file + 1] ?? this.length });
     }
     return ranges;
   }
@@ -228,14 +238,7 @@ class EncodedSymbols implements SymbolTable {
 
   /** That it has an end was checked at the beginning; how far it is was not. */
   #nameAt(index: number): string {
-    const name = this.#names.at(this.#nameOffset(index));
-    return (
-      name ??
-      this.#fail(
-        `symbol ${index}`,
-        `name is longer than ${MAX_NAME_BYTES} bytes or overlaps too many others, wanted one of its own`,
-      )
-    );
+    return this.#names.at(this.#nameOffset(index)) ?? this.#fail(`symbol ${index}`, overlapping);
   }
 
   #nameOffset(index: number): number {
@@ -259,15 +262,6 @@ function isReserved(raw: number): boolean {
 
 function viewOf({ buffer, byteOffset, byteLength }: Uint8Array): DataView {
   return new DataView(buffer, byteOffset, byteLength);
-}
-
-const SLASH = 0x2f;
-
-/** Where the last part of the path begins that begins there. */
-function baseNameOffset(names: Uint8Array, offset: number): number {
-  let base = offset;
-  for (let at = offset; names[at]; at++) if (names[at] === SLASH) base = at + 1;
-  return base;
 }
 
 function startsWith(bytes: Uint8Array, start: number, wanted: Uint8Array): boolean {
