@@ -21,6 +21,7 @@ export async function readInput(
   let sizeBytes = 0;
   try {
     // A file that is too large is not read at all; a pipe has no size beforehand.
+    signal.throwIfAborted();
     const found = await stat(path);
     if (found.size > limitBytes) throw tooLarge(limitBytes);
     // At once, which is many times as fast as by parts; files of the kernel (/proc) have no size either.
