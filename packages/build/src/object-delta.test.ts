@@ -34,9 +34,13 @@ let stripped: KernelTable;
 let ofModule: KernelTable;
 
 const path = (name: string): string => join(directory, name);
-const compile = (name: string, text: string): Uint8Array => {
+const compile = (name: string, text: string, ...more: string[]): Uint8Array => {
   writeFileSync(path(name), text);
-  execFileSync("gcc", [...options.split(" "), "-o", `${name}.o`, name], { cwd: directory });
+  execFileSync(
+    "gcc",
+    [...options.split(" "), ...more.filter((word) => word !== ""), "-o", `${name}.o`, name],
+    { cwd: directory },
+  );
   return readFileSync(path(`${name}.o`));
 };
 const imageOf = (name: string): KernelTable =>
@@ -173,6 +177,37 @@ test("objectDelta() carries what is new where another unit may call it, and noth
     `${binding} int fresh(int x) { return value(x) * value(x + 1); }\n${text}`;
   expect(delta("a/inode.c", fresh(""))).toMatchObject({ functions: [], added: ["fresh"] });
   expect(() => delta("a/inode.c", fresh("static __attribute__((used))"))).toThrow(NoFunctionalChange);
+});
+
+describe("objectDelta() asks the unit's own types, where a module's image has none,", () => {
+  const macro = "({ static struct ratelimit_state _rs = { 5 }; limited(&_rs); })";
+  const unit = (n: number): string => `
+    struct ratelimit_state { long interval, rest[4]; };
+    int limited(struct ratelimit_state *);
+    int rated(int x) { if (${macro}) x++; if (${macro}) x += 2; return value(x) * ${n}; }`;
+  const carried = (more: string): ObjectDelta => {
+    const [original, patched] = [3, 5].map((n) => ({
+      name: "unit.o",
+      bytes: compile("rated.c", unit(n), more),
+    }));
+    execFileSync("ld", ["-r", "--defsym=__this_module=0", "-o", "rated", "rated.c.o"], { cwd: directory });
+    const request = { object: "rated", table: imageOf("rated"), leaveUndefined: true };
+    return objectDelta({ original: original!, patched: patched!, ...request }); // both were made above
+  };
+
+  test("which of its variables are a macro's", () => {
+    expect(carried("-gbtf").functions).toMatchObject([{ name: "rated" }]);
+  });
+
+  test("and takes none for one without them", () => {
+    expect(() => carried("")).toThrow(
+      expect.objectContaining({
+        reasons: ["_rs.0", "_rs.1"].map((subject) =>
+          expect.objectContaining({ code: "ambiguous-static", subject }),
+        ),
+      }),
+    );
+  });
 });
 
 test("objectDelta() gives equal bytes for equal input", () => {

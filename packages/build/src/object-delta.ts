@@ -5,19 +5,25 @@
 import {
   applyLivepatchReferences,
   computeDelta,
+  isTypedByMacro,
   livepatchName,
   type ReplacedFunction,
+  sizedTypes,
   type Verdict,
 } from "@kgraft/delta";
 import {
+  bytesSource,
   type ElfObject,
+  findSection,
   type ObjectSection,
   type ObjectSymbol,
+  openElf,
   SHN_UNDEF,
   STB_LOCAL,
   type SymbolTable,
   writeObject,
 } from "@kgraft/elf";
+import { readStructLayouts } from "@kgraft/kernel/files";
 import { ChangeRefused, NoFunctionalChange, ShippedKernelUnfit, type UnitReason } from "./errors.ts";
 import { type ExportedSymbol, type Exports, moduleNameOf } from "./shipped/exports.ts";
 import type { KernelTable } from "./shipped/kernel-table.ts";
@@ -72,7 +78,8 @@ export function objectDelta(request: ObjectDeltaRequest): ObjectDelta {
   const patched = readLoaded(after.name, after.bytes);
   const object = moduleNameOf(request.object);
   checkTable(object, request.table);
-  const target = new UnitTarget(kernelOf(request, object), namedObject(request, object), original);
+  const kernel = { ...kernelOf(request, object), layouts: layoutsOf(request, original) };
+  const target = new UnitTarget(kernel, namedObject(request, object), original);
   const verdict = computeDelta(original, patched, target);
   if (verdict.kind === "unchanged") throw new NoFunctionalChange(object, [after.name]);
   const open = verdict.kind === "refused" ? [] : unresolved(verdict, target);
@@ -170,12 +177,21 @@ function namedObject({ table }: ObjectDeltaRequest, name: string): NamedObject {
   return { name, symbols: new SymbolIndex(table.symbols, order), depends: [], isSealed: table.isSealed };
 }
 
-function kernelOf(request: ObjectDeltaRequest, name: string): NamedKernel {
+/**
+ * The kernel's structures. A module's image and a list of symbols do not have them; of the unit's own types those are
+ * asked that tell a macro's variable from an author's, where it has one that may be either.
+ */
+function layoutsOf({ original, table }: ObjectDeltaRequest, { symbols }: ElfObject): KernelTable["layouts"] {
+  if (table.layouts.size > 0 || !symbols.some(({ name }) => isTypedByMacro(name))) return table.layouts;
+  const file = openElf(bytesSource(original.name, original.bytes));
+  return findSection(file, ".BTF") === undefined ? table.layouts : readStructLayouts(file, sizedTypes);
+}
+
+function kernelOf(request: ObjectDeltaRequest, name: string): Omit<NamedKernel, "layouts"> {
   const named = namedObject(request, name);
   const { exports, table } = request;
   return {
     exports: exports ?? importsOf(name, table.symbols),
-    layouts: table.layouts,
     object: (other) => (other === name ? named : undefined),
   };
 }

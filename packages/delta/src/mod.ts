@@ -7,4 +7,5 @@ export { computeDelta, type ReplacedFunction, type Verdict } from "./delta.ts";
 export { applyLivepatchReferences, livepatchName, type LivepatchReference } from "./klp.ts";
 export type { Reason, ReasonCode } from "./reasons.ts";
 export { sizedTypes } from "./target.ts";
+export { isTypedByMacro } from "./names.ts";
 export type { LinkTarget, Position, Resolution, SymbolRequest } from "./target.ts";

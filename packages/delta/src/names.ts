@@ -80,6 +80,11 @@ const macrosOwn: ReadonlyMap<string, IsMacrosOwn> = new Map<string, IsMacrosOwn>
   ["_rs", ({ sizeBytes }, sizes) => sizeBytes === sizes.get("ratelimit_state")],
 ]);
 
+/** Whether a variable of that name may be a macro's own, and its type says it. */
+export function isTypedByMacro(name: string): boolean {
+  return ["__key", "_rs"].includes(staticLocalName(name) ?? "");
+}
+
 /** The kernel structures whose sizes {@link isSiteStatic} wants to know. */
 export const siteTypes: readonly string[] = ["lock_class_key", "ratelimit_state"];
 
