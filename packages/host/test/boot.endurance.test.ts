@@ -84,7 +84,12 @@ async function boot(
 }
 
 async function say(guest: Guest, command: string): Promise<string> {
-  return (await guest.run(command)).stdout;
+  try {
+    return (await guest.run(command, { timeoutMs: 300_000 })).stdout;
+  } catch (cause) {
+    const tail = guest.consoleText.slice(-1500);
+    throw new Error(`cannot run ${command}: the console ended with:\n${tail}`, { cause });
+  }
 }
 
 async function powerOff(guest: Guest): Promise<void> {
@@ -92,8 +97,12 @@ async function powerOff(guest: Guest): Promise<void> {
   expect(await guest.ended).toEqual({ kind: "powered-off" });
 }
 
-const state = `while state=$(systemctl is-system-running); [ "$state" = initializing ] || [ "$state" = starting ]; do sleep 1; done
-echo "$state"; systemctl --failed --plain --no-legend`;
+/** How systemd stands once it has started all, with what has failed; or with what it still waits for, after a while. */
+const state = `for second in $(seq 200); do
+  state=$(systemctl is-system-running)
+  case $state in initializing | starting) sleep 1 ;; *) break ;; esac
+done
+echo "$state"; systemctl list-jobs --no-legend; systemctl --failed --plain --no-legend`;
 /** Which came first: the last word of the livepatch core, and the first of systemd, in the order of the kernel's log. */
 const order = "dmesg | grep -o \"livepatch: 'lp_v1': patching complete\\|systemd\\[1\\]: systemd [0-9]*\"";
 const patchFirst = /^livepatch: 'lp_v1': patching complete\nsystemd\[1\]: systemd \d+\n$/;

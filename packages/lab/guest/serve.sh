@@ -9,7 +9,16 @@
 cd /
 path=$PATH
 PATH=/run/lab/bin
-exec 3<>"$1" 4>"$2"
+# A port has its file a moment before the kernel finds the port by it (add_port() of drivers/char/virtio_console.c):
+# until then, opening it fails. `command` keeps a failed exec from ending this shell.
+tries=0
+again() {
+  tries=$((tries + 1))
+  [ "$tries" -le 500 ] || { echo "<2>lab: $1 cannot be opened" >/dev/kmsg; exit 1; }
+  usleep 10000
+}
+until command exec 3<>"$1"; do again "$1"; done 2>/dev/null
+until command exec 4>"$2"; do again "$2"; done 2>/dev/null
 while :; do
   # Until the kernel has heard that the host holds the other end, a port reads as if it were closed.
   read -r token size <&3 || { usleep 10000; continue; }

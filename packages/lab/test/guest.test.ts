@@ -130,6 +130,18 @@ describe("run()", () => {
   });
 });
 
+// A device without a driver answers as a port does whose file is there before the kernel knows it (ENXIO).
+test("a port that cannot be opened yet is opened later", async () => {
+  const request = "echo served >&2; kill -KILL $PPID";
+  const result = await guest.run(
+    `cd /tmp; mknod port c 60 0; mkfifo later errors
+/run/lab/serve /tmp/port /tmp/errors & sleep 0.3; mv later port
+printf '%s\n%s' 'token ${request.length}' '${request}' >port & cat errors; rm port errors`,
+    { timeoutMs: 20_000 },
+  );
+  expect(result.stdout).toBe("served\n");
+});
+
 test("start() stop() ends all of a job and gives what it wrote", async () => {
   const job = guest.start("sleep 4321 & while :; do echo tick; sleep 0.05; done");
   while (!job.output.stdout.includes("tick\ntick\n")) await sleep(20);
