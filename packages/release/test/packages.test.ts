@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import {
   BadPackageInput,
+  makeKeyring,
   makeMetapackage,
   makePackage,
   makePtf,
@@ -22,6 +23,7 @@ import {
   testKernel,
 } from "./built.ts";
 import { lintianExceptions, rpmlintExceptions } from "./linters.ts";
+import { newKey, publicKey } from "./scratch.ts";
 
 let home: string;
 let initial: string;
@@ -54,8 +56,16 @@ beforeAll(async () => {
     ...(await hostToolPackages(directory)),
     ...(await makePtf({ ...request, directory, number: 1234, title: "proc: fix it", ...members }, { signal }))
       .files,
+    ...(await keyringPackages(directory)),
   ];
 });
+
+async function keyringPackages(directory: string): Promise<readonly PackageFile[]> {
+  const key = await publicKey(await newKey(join(home, "key.asc")));
+  const where = { url: "http://patches.example.org", channel: "stable", origin: "kgraft" };
+  const trust = { ...where, fingerprints: ["0123456789ABCDEF"], aptKeys: key, rpmKeys: key };
+  return makeKeyring({ ...request, directory, trust }, { signal });
+}
 afterAll(async () => rm(home, { recursive: true }));
 
 function paths(format: "deb" | "rpm"): readonly string[] {
@@ -270,7 +280,7 @@ test("rpmlint has nothing to say but the exceptions", async () => {
   const filters = Object.keys(rpmlintExceptions).map((name) => JSON.stringify(` ${name}( |$)`));
   await writeFile(config, `Filters = [${filters.join(", ")}]\n`);
   const { stdout } = await execa("rpmlint", ["-c", config, ...paths("rpm")], { reject: false });
-  expect(stdout).toMatch(/6 packages and 0 specfiles checked; 0 errors, 0 warnings/);
+  expect(stdout).toMatch(/7 packages and 0 specfiles checked; 0 errors, 0 warnings/);
 });
 
 test("shellcheck has nothing to say about the scriptlets, as POSIX sh", async () => {

@@ -1,6 +1,8 @@
 /**
  * All that a machine needs to take packages from a channel, as a package: where the channel is, and the keys that sign
  * it. It is published in that channel itself, so a new key reaches machines as an update, while the old one still signs.
+ * zypper asks somebody about each key that rpm does not know, whatever gpgkey says, so the .rpm hands its keys to rpm, as
+ * SUSE's own suse-build-key does: afterwards and in a unit of its own, for rpm takes no key in the middle of a transaction.
  * Debian's name for such packages. Its version is the time at which it was made.
  */
 import { aptSetup, rpmSetup } from "../keys/setup-text.ts";
@@ -41,7 +43,7 @@ function describe({ trust, maintainer, dateSeconds }: KeyringRequest): PackageDe
     files: filesOf(base, trust),
     links: [],
     folders: [],
-    scriptlets: { deb: {}, rpm: {} },
+    scriptlets: { deb: {}, rpm: { atEnd: importScriptlet(name, rpmKeyPath(base)) } },
     changelog: [
       {
         version: `${version}-${revision}`,
@@ -58,9 +60,24 @@ function describe({ trust, maintainer, dateSeconds }: KeyringRequest): PackageDe
   };
 }
 
+function rpmKeyPath(base: string): string {
+  return `/etc/pki/rpm-gpg/RPM-GPG-KEY-${base}`;
+}
+
+function importScriptlet(name: string, keys: string): string {
+  return [
+    // Not where an image is built, in a chroot or a container.
+    `if [ "\${SYSTEMD_OFFLINE-}" = 1 ] || [ ! -d /run/systemd/system ] ||`,
+    `  ! systemd-run --quiet --collect rpmkeys --import ${keys}; then`,
+    `  echo '${name}: rpm does not know its keys yet: rpmkeys --import ${keys}' >&2`,
+    "fi",
+    "",
+  ].join("\n");
+}
+
 function filesOf(base: string, trust: ChannelTrust): readonly PackagedFile[] {
   const aptKeys = `/usr/share/keyrings/${base}-archive-keyring.asc`;
-  const rpmKeys = `/etc/pki/rpm-gpg/RPM-GPG-KEY-${base}`;
+  const rpmKeys = rpmKeyPath(base);
   const repo = Buffer.from(rpmSetup(trust, `file://${rpmKeys}`));
   return [
     { path: aptKeys, source: Buffer.from(trust.aptKeys), only: "deb" },

@@ -3,7 +3,8 @@
  * whole repository for it.
  *
  * The keys are named in it as content `gpg-pubkey-ID-TIME.asc?fpr=FINGERPRINT`, beside which libzypp finds each key
- * and takes it over, once the metadata is signed with one that it trusts: that is how a new key reaches a machine.
+ * and takes it over, once the metadata is signed with one that it trusts: that is how a new key reaches a machine, where
+ * libzypp is new enough; 17.25 of Debian 12 does not look, and has it from the keyring package.
  *
  * rpm-md knows no Valid-Until. What it says of time is said twice instead: the signature of repomd.xml ends with the
  * publication, so that zypper and dnf refuse what is served after that; and `suseinfo` tells zypper how long metadata
