@@ -120,6 +120,17 @@ test("apt install of the version before: the same the other way", async () => {
   expect(heard).toEqual(["third", "second"]);
 });
 
+test("kgr downgrade: apt brings the version before, which takes the place", async () => {
+  expect(await machine.ok("kgr downgrade --dry-run")).toBe(
+    `kgraft_patch_2_1: would be downgraded by: /usr/bin/apt-get install -y --allow-downgrades ${patchName}=1-1\n`,
+  );
+  const heard = await machine.heardWhile(async () => {
+    expect(await machine.ok("kgr downgrade --yes")).toBe("kgraft_patch_2_1: downgraded\n");
+  });
+  expect(heard).toEqual(["second", "original"]);
+  expect(await machine.ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
+});
+
 test("a pin keeps a machine on a version, and brings it back there; without it the newest comes", async () => {
   const pinned = [`Package: ${patchName}`, "Pin: version 2-1", "Pin-Priority: 1001"];
   await pin(pinned);

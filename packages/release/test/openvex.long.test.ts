@@ -6,6 +6,7 @@ import { execa } from "execa";
 import { expect, test } from "vitest";
 import { makeAdvisory } from "../src/advisory/make-advisory.ts";
 import { openVexDocument } from "../src/advisory/openvex.ts";
+import { idleMachine, livePatchFiles, makeMachine, manifestText } from "../../host/test/machine.ts";
 import { manifestOf } from "./make-package.ts";
 import { scratch } from "./scratch.ts";
 
@@ -19,7 +20,23 @@ const deb = {
   file: "a.deb",
 } as const;
 
-test("go-vex reads what is published, before and after it is retracted, and finds the very package", async () => {
+const image = (version: string): string =>
+  `pkg:deb/debian/linux-image-6.1.0-55-cloud-amd64@${version}?arch=amd64`;
+
+/** What kgr writes on a machine with such a live patch in force. */
+async function machineDocument(): Promise<string> {
+  const machine = makeMachine({
+    ...idleMachine,
+    ...livePatchFiles("lp_demo", 1, 0),
+    "/run/kgr/lp_demo.json": manifestText({ fixes: [{ id: "CVE-2026-1234", title: "a leak" }] }),
+    "/run/kgr/in-force.json": '{"CVE-2026-1234":0}',
+    "/proc/sys/kernel/random/uuid": "3f1c6a52-0d0e-4c2e-9a55-7b3f2f1d9c10\n",
+    "/etc/os-release": "ID=debian\n",
+  });
+  return (await machine.kgr("vex")).out;
+}
+
+test("go-vex reads what is published and what kgr vex writes, before and after it is retracted, and finds the very package", async () => {
   await using place = await scratch();
   const at = (name: string): string => join(place.path, name);
   const advisory = makeAdvisory(manifestOf({ counter: 2 }), deb, undefined, 1_795_574_400);
@@ -30,12 +47,14 @@ test("go-vex reads what is published, before and after it is retracted, and find
     at("broken.json"),
     JSON.stringify(openVexDocument(advisory, "Example")).replace("fixed", "mended"),
   );
+  await writeFile(at("machine.json"), await machineDocument());
   await copyFile(join(import.meta.dirname, "openvex/read.go"), at("read.go"));
   await writeFile(at("sid.list"), await aptSources("sid"));
   const asked = ["CVE-2026-1234", purl("2-1"), purl("1-1")].map((word) => `'${word}'`).join(" ");
   const script = [
     "cd /vex; export HOME=/tmp GO111MODULE=off GOPATH=/usr/share/gocode; go build -o /tmp/read read.go",
     ...["stable", "retracted", "broken"].map((name) => `/tmp/read ${name}.json ${asked} >>said || :`),
+    `/tmp/read machine.json CVE-2026-1234 '${image("6.1.192-1")}' '${image("6.1.193-1")}' >>said || :`,
   ];
   await execa(
     "mmdebstrap",
@@ -46,7 +65,7 @@ test("go-vex reads what is published, before and after it is retracted, and find
       '--aptopt=Acquire::Check-Valid-Until "false"',
       "--include=golang-go,golang-github-openvex-go-vex-dev",
       "--customize-hook=mkdir $1/vex",
-      "--customize-hook=copy-in read.go stable.json retracted.json broken.json /vex",
+      "--customize-hook=copy-in read.go stable.json retracted.json broken.json machine.json /vex",
       `--chrooted-customize-hook=${script.join("\n")}`,
       "--customize-hook=copy-out /vex/said .",
       "--format=null",
@@ -64,5 +83,8 @@ test("go-vex reads what is published, before and after it is retracted, and find
     "under_investigation the live patch was retracted: it deadlocks",
     `${purl("1-1")} 0`,
     expect.stringMatching(/^refused: .*mended/),
+    `${image("6.1.192-1")} 1`,
+    expect.stringMatching(/^fixed /),
+    `${image("6.1.193-1")} 0`,
   ]);
 }, 1_500_000);
