@@ -46,6 +46,12 @@ export function explainer(system: System, patch: LivePatch): Explainer {
   };
 }
 
+/** The function in which a task is at work in the kernel; null where that cannot be seen. */
+export function currentFunction(system: System, pid: number): string | null {
+  const [entry] = readStack(system, `/proc/${pid}`);
+  return entry === undefined ? null : functionOf(entry).name;
+}
+
 /** Tells of threads that block how they stand, and for how long they have. */
 export function glancer(system: System): Glance {
   const nowMs = lastRanMs(system, "/proc/self");

@@ -14,6 +14,7 @@ import {
   readPatch,
   setEnabled,
 } from "./livepatch.ts";
+import { progressOn } from "./progress.ts";
 import { type System, SystemError } from "./system.ts";
 import { type FollowOptions, followTransition, transitionReport } from "./transition.ts";
 
@@ -78,13 +79,22 @@ export function checkNoOtherTransition(system: System, name: string): void {
 const busyPauseMs = 250;
 
 /** Turns a patch on or off; while the kernel is busy, tries again, with a bound. @throws KernelRefusedError */
-export async function turn({ system, policy }: Context, name: string, enabled: boolean): Promise<void> {
+export async function turn(
+  { system, policy, invocation }: Context,
+  name: string,
+  enabled: boolean,
+): Promise<void> {
   const startMs = system.nowMs();
+  const progress = progressOn(system, !invocation.json);
   for (;;) {
+    // The kernel answers when the transition has begun, which takes long where all processors are busy.
+    progress.busy(name, t`the kernel begins a transition`, null);
     try {
       setEnabled(system, name, enabled);
+      progress.end();
       return;
     } catch (cause) {
+      progress.end();
       if (!(cause instanceof SystemError)) {
         throw cause;
       }

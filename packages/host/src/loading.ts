@@ -21,6 +21,7 @@ import { checkManifest, readManifestBeside, removeRecord, writeRecord } from "./
 import { isSigned, type ModuleInfo, readModuleInfo } from "./module-file.ts";
 import { insertModule, isLoaded, removeModule } from "./modules.ts";
 import { sha256OfFile } from "./programs.ts";
+import { progressOn } from "./progress.ts";
 import { storeFolder } from "./store.ts";
 import { type System, SystemError } from "./system.ts";
 import { followTransition } from "./transition.ts";
@@ -182,7 +183,7 @@ async function arm(
 
 /** Records, then loads; a record of what is not loaded is taken back. */
 async function insertRecorded(
-  { system, policy }: Context,
+  { system, policy, invocation }: Context,
   { path, name, manifest }: Omit<Loadable, "sha256">,
 ): Promise<void> {
   if (manifest === null) {
@@ -191,7 +192,8 @@ async function insertRecorded(
     writeRecord(system, manifest);
   }
   try {
-    await insertModule(system, { path, name }, policy.busyTimeoutMs);
+    const progress = progressOn(system, !invocation.json);
+    await insertModule(system, { path, name }, policy.busyTimeoutMs, progress);
   } catch (error) {
     if (!isLoaded(system, name)) {
       removeRecord(system, name);
@@ -212,10 +214,10 @@ async function takeOut(context: Context, name: string): Promise<void> {
 
 /** Removes a module that is off, unless another kgr has done so, and forgets what was noted of it. */
 export async function removeLoaded(context: Context, name: string): Promise<void> {
-  const { system, policy } = context;
+  const { system, policy, invocation } = context;
   await whileLocked(system, policy.busyTimeoutMs, async () => {
     if (isLoaded(system, name)) {
-      await removeModule(system, name, policy.busyTimeoutMs);
+      await removeModule(system, name, policy.busyTimeoutMs, progressOn(system, !invocation.json));
     }
     forgetManifest(context, name);
     await disarmGuardOf(system, name);

@@ -5,4 +5,11 @@
  * @module
  */
 export { main } from "./kgr.ts";
-export { errorName, type RunResult, type Stream, type System, SystemError } from "./system.ts";
+export {
+  errorName,
+  type RunOptions,
+  type RunResult,
+  type Stream,
+  type System,
+  SystemError,
+} from "./system.ts";

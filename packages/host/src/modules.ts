@@ -4,13 +4,16 @@
  * as long as it takes to let go of a disabled patch's module, which happens in the background, commit
  * 958ef1e39d24 ("livepatch: Simplify API by removing registration step") (in v5.1).
  */
+import { currentFunction } from "./blocker.ts";
 import { InterruptedError, KernelRefusedError } from "./errors.ts";
 import { n, t, translate } from "./language.ts";
 import { findProgram } from "./programs.ts";
+import { type Progress, progressOn } from "./progress.ts";
 import { type System, SystemError } from "./system.ts";
 import { printable } from "./text.ts";
 
 const pauseMs = 250;
+const quietMs = 1000;
 /** A busy machine may take minutes (docs/limits.md), and what has begun in the kernel cannot be ended. */
 const runLimitMs = 600_000;
 
@@ -43,9 +46,10 @@ export async function insertModule(
   system: System,
   { path, name }: ModuleToInsert,
   busyMs: number,
+  progress: Progress = progressOn(system, false),
 ): Promise<void> {
-  const task = { action: n`insert`, what: path, program: [...findProgram(system, "insmod"), path] };
-  await untilNotBusy(system, task, busyMs, () => isLoaded(system, name));
+  const task = { action: n`insert`, what: path, name, program: [...findProgram(system, "insmod"), path] };
+  await untilNotBusy(system, task, { busyMs, progress, isDone: () => isLoaded(system, name) });
 }
 
 /**
@@ -53,9 +57,14 @@ export async function insertModule(
  *
  * @throws KernelRefusedError, MissingProgramError, InterruptedError: then it is still loaded
  */
-export async function removeModule(system: System, name: string, busyMs: number): Promise<void> {
-  const task = { action: n`remove`, what: name, program: [...findProgram(system, "rmmod"), name] };
-  await untilNotBusy(system, task, busyMs, () => !isLoaded(system, name));
+export async function removeModule(
+  system: System,
+  name: string,
+  busyMs: number,
+  progress: Progress = progressOn(system, false),
+): Promise<void> {
+  const task = { action: n`remove`, what: name, name, program: [...findProgram(system, "rmmod"), name] };
+  await untilNotBusy(system, task, { busyMs, progress, isDone: () => !isLoaded(system, name) });
 }
 
 /** Whether a module of that name is loaded, live patch or not. */
@@ -66,19 +75,24 @@ export function isLoaded(system: System, name: string): boolean {
 interface Task {
   readonly action: string;
   readonly what: string;
+  readonly name: string;
   readonly program: readonly string[];
 }
 
-async function untilNotBusy(
-  system: System,
-  { action, what, program }: Task,
-  busyMs: number,
-  isDone: () => boolean,
-): Promise<void> {
+interface Limits {
+  readonly busyMs: number;
+  readonly progress: Progress;
+  /** Whether the kernel has done it. */
+  readonly isDone: () => boolean;
+}
+
+async function untilNotBusy(system: System, task: Task, { busyMs, progress, isDone }: Limits): Promise<void> {
+  const { action, what, name, program } = task;
   const startMs = system.nowMs();
   const newMessages = livepatchMessages(system);
   for (;;) {
-    const result = await system.run(program, runLimitMs);
+    const result = await system.run(program, runLimitMs, { onWait: showing(system, task, progress) });
+    progress.end();
     if (result.kind === "exited" && result.status === 0) {
       return;
     }
@@ -103,8 +117,34 @@ async function untilNotBusy(
         result.kind === "timeout" ? t`no answer after ${runLimitMs / 1000} s` : said || t`no reason given`;
       throw new KernelRefusedError(t`cannot ${translate(action)} ${what}: ${why}`, hint);
     }
+    const elapsedMs = system.nowMs() - startMs;
+    if (elapsedMs >= quietMs) {
+      progress.busy(name, t`the kernel is busy, trying again`, { elapsedMs, where: null });
+    }
     await system.sleep(pauseMs);
   }
+}
+
+/** Tells what a program that runs long waits for, and once that an interrupt waits as well. */
+function showing(
+  system: System,
+  { name, program }: Task,
+  progress: Progress,
+): (pid: number, elapsedMs: number) => void {
+  let told = false;
+  return (pid, elapsedMs) => {
+    if (system.interrupted() && !told) {
+      told = true;
+      progress.tell(t`kgr: interrupted; what the kernel has begun it carries through first`);
+    }
+    const where = currentFunction(system, pid);
+    progress.busy(name, t`${tool(program)} is at work in the kernel`, { elapsedMs, where });
+  };
+}
+
+/** `insmod`, be it busybox's. */
+function tool(program: readonly string[]): string {
+  return program.at(-2)?.split("/").at(-1) ?? "";
 }
 
 /** What live patching says as it goes along; what else it says is why it stopped. */

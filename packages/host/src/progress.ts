@@ -1,10 +1,11 @@
 /**
  * How a transition goes, on the standard error output: on a terminal one line that is written again, with a bar
- * where there is room and only the tasks that are left where there is little; elsewhere a line each time that something changed. What is told beside stays above the line.
+ * where there is room and only the tasks that are left where there is little; elsewhere a line each time that
+ * something changed. What is told beside stays above the line.
  */
 import { cutToColumns, t } from "./language.ts";
 import type { System } from "./system.ts";
-import { tasksLeftText } from "./text.ts";
+import { printable, tasksLeftText } from "./text.ts";
 
 const barWidth = 20;
 const leastColumnsForBar = 60;
@@ -12,6 +13,15 @@ const leastColumnsForBar = 60;
 export interface Progress {
   /** Shows how many tasks are left; null where this user may not see that. */
   show(patch: string, left: number | null): void;
+  /**
+   * Shows that the kernel, or a program, is at work on a live patch. How long it has been changes the line on a
+   * terminal, and is no new one elsewhere; where that is null, it may be done in a moment, and only a terminal shows it.
+   */
+  busy(
+    patch: string,
+    work: string,
+    so: { readonly elapsedMs: number; readonly where: string | null } | null,
+  ): void;
   /** Says something that stays. */
   tell(line: string): void;
   /** Takes the line away. */
@@ -29,6 +39,15 @@ export function progressOn(system: System, wanted: boolean): Progress {
       last = "";
     }
   };
+  /** Writes the first of several that fits on a terminal; elsewhere a text that is new. */
+  const write = (lines: readonly string[], text: string): void => {
+    if (columns !== null) {
+      system.print("err", `\r\u001b[K${firstThatFits(lines, Math.max(columns - 1, 10))}`);
+    } else if (text !== last) {
+      system.print("err", `${text}\n`);
+    }
+    last = text;
+  };
   return {
     show(patch, left) {
       if (!wanted) {
@@ -38,17 +57,18 @@ export function progressOn(system: System, wanted: boolean): Progress {
       const rate = perSecond > 0 ? t`, ${perSecond} a second` : "";
       const count = tasksLeftText(left);
       const text = t`${patch}: in_progress, ${count}${rate}`;
-      if (columns !== null) {
-        const withBar = columns < leastColumnsForBar || left === null ? [] : [`${bar(left, total)} ${text}`];
-        const line = firstThatFits(
-          [...withBar, text, `${patch}: ${count}`, count],
-          Math.max(columns - 1, 10),
-        );
-        system.print("err", `\r\u001b[K${line}`);
-      } else if (text !== last) {
-        system.print("err", `${text}\n`);
+      const withBar =
+        (columns ?? 0) < leastColumnsForBar || left === null ? [] : [`${bar(left, total)} ${text}`];
+      write([...withBar, text, `${patch}: ${count}`, count], text);
+    },
+    busy(patch, work, so) {
+      if (!wanted || (so === null && columns === null)) {
+        return;
       }
-      last = text;
+      const seconds = so === null ? "" : t`, ${Math.floor(so.elapsedMs / 1000)} s`;
+      const where = so === null || so.where === null ? "" : t`, in ${printable(so.where)}`;
+      const text = `${patch}: ${work}`;
+      write([`${text}${seconds}${where}`, `${text}${seconds}`, `${patch}${seconds}`], text);
     },
     tell(line) {
       if (wanted) {

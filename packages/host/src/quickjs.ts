@@ -2,7 +2,14 @@
 import * as os from "qjs:os";
 import * as std from "qjs:std";
 import { n, t } from "./language.ts";
-import { errorName, type RunResult, type Stream, type System, SystemError } from "./system.ts";
+import {
+  errorName,
+  type RunOptions,
+  type RunResult,
+  type Stream,
+  type System,
+  SystemError,
+} from "./system.ts";
 import { decodeUtf8 } from "./text.ts";
 
 const SIGHUP = 1;
@@ -10,6 +17,7 @@ const SIGKILL = 9;
 const SIGCONT = 18;
 const SIGSTOP = 19;
 const outputLimitBytes = 4096;
+const waitEachMs = 1000;
 /** Shared by all reads: most files under /proc and /sys fit into it at once. */
 const buffer: ArrayBuffer = new ArrayBuffer(65_536);
 const bufferBytes: Uint8Array = new Uint8Array(buffer);
@@ -299,7 +307,7 @@ function writeThrough(path: string, bytes: Uint8Array): void {
 async function run(
   program: readonly string[],
   timeoutMs: number,
-  limitBytes = outputLimitBytes,
+  { limitBytes = outputLimitBytes, onWait = () => {} }: RunOptions = {},
 ): Promise<RunResult> {
   const ends = os.pipe();
   if (ends === null) {
@@ -328,7 +336,7 @@ async function run(
       os.setReadHandler(readEnd, null);
     }
   });
-  const status = await waitFor(pid, timeoutMs);
+  const status = await waitFor(pid, timeoutMs, onWait);
   // What it said last may still be in the pipe; something that it left behind may hold the pipe open.
   for (let round = 0; pipe.open && round < 50; round++) {
     await os.sleepAsync(2);
@@ -339,15 +347,24 @@ async function run(
   return status === null ? { kind: "timeout", output } : { kind: "exited", status, output };
 }
 
-async function waitFor(pid: number, timeoutMs: number): Promise<number | null> {
-  const deadlineMs = os.now() + timeoutMs;
+async function waitFor(
+  pid: number,
+  timeoutMs: number,
+  onWait: NonNullable<RunOptions["onWait"]>,
+): Promise<number | null> {
+  const startMs = os.now();
+  let nextMs = startMs + waitEachMs;
   for (let pauseMs = 1; ; pauseMs = Math.min(pauseMs * 2, 50)) {
     const [ended, status] = os.waitpid(pid, os.WNOHANG);
     if (ended === pid) {
       const signal = status & 0x7f;
       return signal === 0 ? (status >> 8) & 0xff : 128 + signal;
     }
-    if (os.now() > deadlineMs) {
+    if (os.now() >= nextMs) {
+      nextMs += waitEachMs;
+      onWait(pid, os.now() - startMs);
+    }
+    if (os.now() - startMs > timeoutMs) {
       os.kill(pid, SIGKILL);
       await os.sleepAsync(100);
       os.waitpid(pid, os.WNOHANG);

@@ -45,8 +45,8 @@ export interface System {
   exists(path: string): boolean;
   /** A path from the top, without symbolic links. @throws SystemError */
   realPath(path: string): string;
-  /** Runs a program with messages in English; `output` is what it said, at most 4 KiB unless told. */
-  run(program: readonly string[], timeoutMs: number, limitBytes?: number): Promise<RunResult>;
+  /** Runs a program with messages in English. */
+  run(program: readonly string[], timeoutMs: number, options?: RunOptions): Promise<RunResult>;
   /** Messages of the kernel that it still has, oldest first, as /dev/kmsg shows them. @throws SystemError */
   kernelLog(): readonly string[];
   /** From here on: each call gives the messages that came since the one before. @throws SystemError */
@@ -76,6 +76,14 @@ export interface System {
 
 export type Stream = "out" | "err";
 
+export interface RunOptions {
+  /** How much is kept of what it says; 4 KiB where not given. */
+  readonly limitBytes?: number;
+  /** Called about each second that it runs, with its number and for how long it has. */
+  readonly onWait?: (pid: number, elapsedMs: number) => void;
+}
+
+/** `output` is what it said. */
 export type RunResult =
   | { readonly kind: "exited"; readonly status: number; readonly output: string }
   | { readonly kind: "timeout"; readonly output: string };

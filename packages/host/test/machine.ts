@@ -24,7 +24,7 @@ import {
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { onTestFinished } from "vitest";
-import { main, type Stream, type System, SystemError } from "../src/mod.ts";
+import { main, type RunOptions, type Stream, type System, SystemError } from "../src/mod.ts";
 
 export interface Machine {
   readonly system: System;
@@ -48,6 +48,8 @@ export interface Machine {
   /** Called before each wait, with how many there were. */
   onSleep: ((count: number) => void) | null;
   columns: number | null;
+  /** How long programs take by the machine's clock. */
+  programMs: number;
 }
 
 /** A kernel with live patching and nothing loaded, root at the keyboard. */
@@ -134,6 +136,12 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
       ask: (question) => ((printed.err += machine.answer === null ? "" : question), machine.answer),
       environment: (name) => machine.environment[name] ?? "",
       nowMs: () => clockMs,
+      wait(onWait) {
+        for (let elapsedMs = 1000; elapsedMs <= machine.programMs; elapsedMs += 1000) {
+          clockMs += 1000;
+          onWait?.(programPid, elapsedMs);
+        }
+      },
       epochMs: () => machine.epochMs + clockMs,
       sleep(durationMs) {
         machine.onSleep?.(++sleeps);
@@ -160,6 +168,7 @@ export function makeMachine(files: Readonly<Record<string, string | Uint8Array>>
     answer: null,
     onSleep: null,
     columns: null,
+    programMs: 0,
   };
   machine.put(files);
   return machine;
@@ -174,7 +183,12 @@ interface Hooks {
   readonly nowMs: () => number;
   readonly epochMs: () => number;
   readonly sleep: (durationMs: number) => void;
+  /** While a program runs. */
+  readonly wait: (onWait: RunOptions["onWait"]) => void;
 }
+
+/** The number of each program that runs. */
+export const programPid = 4711;
 
 /** Small, so that lines are cut everywhere. */
 const pieceBytes = 7;
@@ -224,7 +238,8 @@ function nodeSystem(root: string, printed: Record<Stream, string>, hooks: Hooks)
     realPath: (file) =>
       attempt("find", file, () => realpathSync(root + file).slice(realpathSync(root).length)),
     // oxlint-disable-next-line typescript/require-await -- the interface waits
-    async run([program, ...args], timeoutMs) {
+    async run([program, ...args], timeoutMs, { onWait } = {}) {
+      hooks.wait(onWait);
       const result = spawnSync(root + program, args, {
         env: { PATH: process.env["PATH"] ?? "", ROOT: root },
         encoding: "utf8",

@@ -1,13 +1,14 @@
 /** Transitions that do not end by themselves, in a real kernel: explained, woken, turned back, forced. */
 import type { BlockingReport, BlockingTask, PokeReport } from "@kgraft/contract";
 import type { CommandResult, Guest } from "@kgraft/lab";
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { bootWithModules } from "./guest.ts";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { bootWithModules, makeProgram } from "./guest.ts";
 
 let guest: Guest;
 
 beforeAll(async () => {
-  guest = await bootWithModules();
+  guest = await bootWithModules([await makeProgram("pty")]);
+  await run("mkdir -p /dev/pts; mount -t devpts none /dev/pts");
 });
 afterAll(async () => {
   await guest.shutdown();
@@ -125,6 +126,64 @@ describe("without control groups", () => {
   });
 });
 
+describe("a module whose insertion takes long", () => {
+  afterEach(async () => {
+    await run("kgr unload lp_slow");
+  });
+
+  test("load says what is at work, once where there is no terminal", async () => {
+    const { status, stdout, stderr } = await run("kgr load /p/lp_slow.ko");
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/^lp_slow: ready/) });
+    expect(stderr.split("lp_slow: insmod is at work in the kernel\n")).toHaveLength(2);
+  });
+
+  test("load shows on a terminal for how long, and in which function", async () => {
+    const { status, stdout } = await run("pty 80 0 '' kgr load /p/lp_slow.ko");
+    expect(status).toBe(0);
+    for (const second of [1, 2]) {
+      expect(stdout).toContain(`\r\u001b[Klp_slow: insmod is at work in the kernel, ${second} s, in msleep`);
+    }
+  });
+
+  test("Ctrl-C meanwhile waits for the kernel, and leaves all or nothing", async () => {
+    const { stdout } = await run("pty 80 1500 $'\\003' kgr load /p/lp_slow.ko");
+    expect(stdout).toContain("kgr: interrupted; what the kernel has begun it carries through first");
+    expect((await run("kgr wait; kgr patches; ls /run/kgr/lock")).stdout).toMatch(/^ready\n(lp_slow\n)?$/);
+  });
+});
+
+describe("a kernel that has another patch in transition when the module comes to it", () => {
+  const blocked = "insmod /p/lp_busy.ko; cat /proc/lp_busy >/dev/null 2>&1 & sleep 1";
+  /** Between the checks of kgr and the word of the kernel: lp_slow is four seconds on its way. */
+  const meanwhile = "(until grep -q lp_slow /proc/modules; do sleep 0.2; done; insmod /p/lp_block.ko) &";
+  const later = "(until grep -q 'trying again' /tmp/err; do sleep 0.2; done; echo 1 >/proc/lp_busy) &";
+  afterEach(async () => {
+    await run("echo 1 >/proc/lp_busy; kgr wait; kgr unload lp_slow; kgr unload lp_block");
+    await run("rmmod lp_busy; rm -rf /etc/kgr");
+  });
+
+  test("EBUSY is tried again, and the patch is in force when the other is done", async () => {
+    await run(blocked);
+    const loaded = await run(
+      `>/tmp/err; ${meanwhile} ${later} kgr load /p/lp_slow.ko 2>/tmp/err; cat /tmp/err`,
+    );
+    expect(loaded.stdout).toMatch(/^lp_slow: ready [^]*^lp_slow: the kernel is busy, trying again$/m);
+    expect(
+      (await run("kgr patches | sort; dmesg | grep 'lp_.*: patching complete' | tail -n 1")).stdout,
+    ).toMatch(/^lp_block\nlp_slow\n.*'lp_slow': patching complete\n$/);
+  });
+
+  test("EBUSY for longer than the policy says is told, and nothing of the patch is left", async () => {
+    await run(`mkdir -p /etc/kgr; echo BUSY_TIMEOUT=1 >/etc/kgr/kgr.conf; ${blocked}`);
+    const loaded = await run(`${meanwhile} kgr load /p/lp_slow.ko`);
+    expect(loaded).toMatchObject({ status: 1, stdout: "" });
+    expect(loaded.stderr).toMatch(/cannot insert \/p\/lp_slow\.ko: .*Device or resource busy\n {5}\S/);
+    expect((await run("kgr patches; ls /run/kgr/lock; grep lp_slow /proc/modules")).stdout).toBe(
+      "lp_block\n",
+    );
+  });
+});
+
 describe("a task in a patched function that is deaf to signals", () => {
   test("cannot be woken, and poke says so", async () => {
     await run("insmod /p/lp_busy.ko; cat /proc/lp_busy >/dev/null 2>&1 & echo $! >/tmp/pid; sleep 1");
@@ -140,6 +199,18 @@ describe("a task in a patched function that is deaf to signals", () => {
     expect(waited.stderr).toMatch(
       /\d+ cat \/proc\/lp_busy: sleeps in lp_busy_sleep for \d+ s, deaf to signals\n {5}free what it waits for/,
     );
+  });
+
+  test.each([
+    [80, "[....................] lp_block: in_progress, 1 task left"],
+    [40, "lp_block: in_progress, 1 task left"],
+    [20, "1 task left"],
+  ])("wait keeps to one line on a terminal of %i columns, until Ctrl-C", async (columns, line) => {
+    const { status, stdout } = await run(`pty ${columns} 1500 $'\\003' kgr wait`);
+    expect(status).toBe(130);
+    const [first, ...shown] = stdout.slice(0, stdout.indexOf("kgr: cannot go on")).split("\r\u001b[K");
+    expect(first).toBe("");
+    expect(shown.map((text) => text.replace("^C", ""))).toEqual([...shown.slice(1).map(() => line), ""]);
   });
 
   test("--on-timeout wait goes on waiting", async () => {

@@ -6,6 +6,7 @@ import { n, t } from "../language.ts";
 import { type LivePatch, patchInTransition, readPatch, readPatches } from "../livepatch.ts";
 import { checkLoadable, load, removeLoaded } from "../loading.ts";
 import { commandToDowngrade, packageOf } from "../package.ts";
+import { progressOn } from "../progress.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
 
@@ -62,7 +63,12 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
     return concludeDryRun(context, "downgrade", current.name, t`would be downgraded by: ${shown}`);
   }
   beginChange(system);
-  const result = await system.run(command, installLimitMs);
+  const progress = progressOn(system, !context.invocation.json);
+  const result = await system.run(command, installLimitMs, {
+    onWait: (_, elapsedMs) =>
+      progress.busy(current.name, t`${command[0]} is at work`, { elapsedMs, where: null }),
+  });
+  progress.end();
   if (result.kind === "timeout" || result.status !== 0) {
     const said = printable(result.output.trim().split("\n").at(-1) ?? "");
     throw new KernelRefusedError(t`cannot downgrade ${current.name}: ${said}`, t`type: ${shown}`);

@@ -1,3 +1,4 @@
+import { ofProgress } from "./zh-tw-progress.ts";
 import { ofSystem } from "./zh-tw-system.ts";
 import { ofVerify } from "./zh-tw-verify.ts";
 
@@ -5,6 +6,7 @@ import { ofVerify } from "./zh-tw-verify.ts";
 import { lifecycleTexts } from "./zh-tw-lifecycle.ts";
 
 export const traditionalChinese: ReadonlyMap<string, string> = new Map([
+  ...ofProgress,
   ...ofSystem,
   ...ofVerify,
   [
@@ -197,8 +199,6 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["cannot find {0}: it is in none of {1}", "找不到 {0}：{1} 中都沒有"],
   ["cannot hash {0}: sha256sum said {1}", "無法計算 {0} 的雜湊：sha256sum 說 {1}"],
   ["type: sha256sum {0}", "請輸入：sha256sum {0}"],
-  [", {0} a second", "，每秒 {0} 個"],
-  ["{0}: in_progress, {1}{2}", "{0}：in_progress，{1}{2}"],
   ["only root can count the tasks left", "只有 root 能計算剩餘的任務"],
   ["1 task left", "剩餘 1 個任務"],
   ["{0} tasks left", "剩餘 {0} 個任務"],
@@ -459,6 +459,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ],
   ["no live patch is installed for {0}", "沒有為 {0} 安裝即時修補"],
   ["no insertion to confirm", "沒有待確認的載入"],
+  ["{0}: would be loaded", "{0}：將會載入"],
+  ["{0}: would count as good after {1} s", "{0}：{1} 秒後將視為良好"],
   ["{0}: counts as good", "{0}：視為良好"],
   [
     "cannot go on waiting: interrupted; the crash guard stays armed",

@@ -11,6 +11,6 @@ export async function ask(system: System, program: string, args: readonly string
   if (found === null) {
     return null;
   }
-  const result = await system.run([...found, ...args], limitMs, limitBytes);
+  const result = await system.run([...found, ...args], limitMs, { limitBytes });
   return result.kind === "exited" && result.status === 0 ? result.output : null;
 }
