@@ -1,12 +1,13 @@
 /** What keeps a live patch from being loaded, in a real kernel: each reason is named, and nothing is changed. */
 import type { CommandResult, Guest } from "@kgraft/lab";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bootWithManifests } from "./guest.ts";
+import { bootWithManifests, makeProgram } from "./guest.ts";
 
 let guest: Guest;
 
 beforeAll(async () => {
-  guest = await bootWithManifests({ lp_demo: ["vmlinux:cmdline_proc_show"] });
+  const replaced = { lp_demo: ["vmlinux:cmdline_proc_show"] };
+  guest = await bootWithManifests(replaced, {}, [await makeProgram("pty")]);
 });
 afterAll(async () => {
   await guest.shutdown();
@@ -47,6 +48,27 @@ describe("kgr load refuses, names why, and changes nothing", () => {
       `${restore}; mv /tmp/kept /p/lp_demo.json`,
       6,
       "it has no manifest beside it: nothing will tell what it repairs",
+    ],
+    [
+      "a manifest that is damaged",
+      "cp /p/lp_demo.json /tmp/kept; sed -i s/}$// /p/lp_demo.json",
+      "cp /tmp/kept /p/lp_demo.json",
+      65,
+      "cannot read manifest /p/lp_demo.json: it is no JSON",
+    ],
+    [
+      "a manifest of another version",
+      "cp /p/lp_demo.json /tmp/kept; sed -i s,kgraft-manifest/1,kgraft-manifest/2, /p/lp_demo.json",
+      "cp /tmp/kept /p/lp_demo.json",
+      65,
+      "cannot read manifest /p/lp_demo.json: schema: ",
+    ],
+    [
+      "a manifest of another module",
+      "cp /p/lp_demo.ko /tmp/kept; echo >>/p/lp_demo.ko",
+      "cp /tmp/kept /p/lp_demo.ko",
+      65,
+      "its manifest wants",
     ],
     [
       "no signature, where the policy wants one",
@@ -103,6 +125,56 @@ describe("kgr load refuses, names why, and changes nothing", () => {
   });
 });
 
+describe("kgr downgrade", () => {
+  const inForce = "grep -h patch /proc/version; kgr patches | sort";
+
+  beforeAll(async () => {
+    await run(
+      "mkdir -p /dev/pts; mount -t devpts none /dev/pts; kgr load /p/lp_v1.ko && kgr load /p/lp_v2.ko",
+    );
+  });
+  afterAll(async () => {
+    await run("kgr unload lp_v1; kgr unload lp_v2");
+  });
+
+  test("asks, and without a terminal refuses", async () => {
+    expect(await run("kgr downgrade </dev/null")).toMatchObject({
+      status: 2,
+      stdout: "",
+      stderr:
+        "kgr: did not downgrade lp_v2: nobody to ask, this is no terminal\n     go ahead with: kgr downgrade --yes\n",
+    });
+    expect((await run(inForce)).stdout).toBe("live patch 2\nlp_v1\nlp_v2\n");
+  });
+
+  test("takes no for an answer", async () => {
+    const { status, stdout } = await run("pty 80 500 $'no\\n' kgr downgrade");
+    expect(status).toBe(2);
+    expect(stdout).toMatch(
+      /^kgr load \/p\/lp_v1\.ko\r\nDowngrade lp_v2 so\? Type yes: [^]*the answer was not yes/,
+    );
+    expect((await run(inForce)).stdout).toBe("live patch 2\nlp_v1\nlp_v2\n");
+  });
+
+  test("goes back to the one before when it is told yes, or klp's -n", async () => {
+    const { status, stdout } = await run("pty 80 500 $'yes\\n' kgr downgrade");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/lp_v1: ready after [\d.]+ s, lp_v2 gave way|lp_v1: ready, lp_v2 gave way/);
+    expect((await run(inForce)).stdout).toBe("live patch 1\nlp_v1\nlp_v2\n");
+    await run("kgr unload lp_v2; kgr load /p/lp_v2.ko");
+    expect(await run("klp -n downgrade")).toMatchObject({ status: 0 });
+    expect((await run(inForce)).stdout).toBe("live patch 1\nlp_v1\nlp_v2\n");
+  });
+
+  test("says so where there is none before it", async () => {
+    await run("kgr unload lp_v1; kgr unload lp_v2; rm /run/kgr/load-history.json; kgr load /p/lp_v1.ko");
+    expect(await run("kgr downgrade --yes")).toMatchObject({
+      status: 2,
+      stderr: expect.stringContaining("no other file was loaded") as string,
+    });
+  });
+});
+
 describe("--dry-run says what would be done, and does not do it", () => {
   test("load", async () => {
     expect(await run("kgr load /p/lp_demo.ko --dry-run")).toMatchObject({
@@ -122,6 +194,23 @@ describe("--dry-run says what would be done, and does not do it", () => {
     await run("grep -q '^lp_demo ' /proc/modules || kgr load /p/lp_demo.ko");
     expect(await run(`kgr ${command} --dry-run`)).toMatchObject({ status: 0, stdout: said });
     expect((await run(stand)).stdout).toBe("lp_demo\nlp_demo.json\nthis has been live patched\n");
+  });
+
+  test("install, uninstall and boot", async () => {
+    const said = async (command: string): Promise<string> => (await run(`kgr ${command} --dry-run`)).stdout;
+    const store = "/usr/lib/modules/$(uname -r)/updates/kgraft";
+    await run("kgr unload lp_demo; mkdir -p /usr/lib/modules/$(uname -r) /var/lib");
+    expect(await said("install /p/lp_demo.ko")).toMatch(
+      /^lp_demo: would be installed for 6\.1\.0-55-cloud-amd64\n$/,
+    );
+    expect((await run(`ls ${store}`)).stdout).toBe("");
+    await run("kgr install /p/lp_demo.ko");
+    expect(await said("uninstall lp_demo")).toBe("lp_demo: would be uninstalled\n");
+    expect(await said("boot")).toBe("lp_demo: would be loaded\n");
+    expect((await run(`ls ${store} /var/lib/kgr; ${stand}`)).stdout).toBe(
+      "/usr/lib/modules/6.1.0-55-cloud-amd64/updates/kgraft:\nlp_demo.json\nlp_demo.ko\n",
+    );
+    await run("kgr uninstall lp_demo");
   });
 
   test("downgrade", async () => {

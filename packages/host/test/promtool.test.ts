@@ -1,48 +1,16 @@
 /** Metrics, as Prometheus' own checker reads them, and as its node_exporter serves them. */
-import { execFile, spawn } from "node:child_process";
-import { access, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { spawn } from "node:child_process";
 import path from "node:path";
-import { promisify } from "node:util";
-import { cacheDirectory } from "@kgraft/kernel";
 import { beforeAll, expect, onTestFinished, test } from "vitest";
 import { idleMachine, livePatchFiles, makeMachine, manifestText, threadFiles } from "./machine.ts";
+import { complaints, fetchProgram } from "./prometheus-programs.ts";
 import { pairFiles, sha256Of, store } from "./store.ts";
 
-const run = promisify(execFile);
-let promtool = "";
 let exporter = "";
 
 beforeAll(async () => {
-  promtool = await fetchProgram("prometheus", "promtool");
   exporter = await fetchProgram("prometheus-node-exporter", "prometheus-node-exporter");
 });
-
-/** Out of Debian's package, which is not installed: it would start a server. */
-async function fetchProgram(debianPackage: string, name: string): Promise<string> {
-  const place = path.join(cacheDirectory(), name);
-  const there = await access(place).then(
-    () => true,
-    () => false,
-  );
-  if (!there) {
-    await mkdir(cacheDirectory(), { recursive: true });
-    const folder = await mkdtemp(`${place}.tmp-`);
-    await run("apt-get", ["-qq", "download", debianPackage], { cwd: folder });
-    await run("sh", ["-c", `dpkg-deb --extract ${debianPackage}_*.deb .`], { cwd: folder });
-    await rename(path.join(folder, "usr/bin", name), place);
-    await rm(folder, { recursive: true });
-  }
-  return place;
-}
-
-/** What promtool says of a text; nothing where all is well. */
-async function complaints(text: string): Promise<string> {
-  const { root } = makeMachine({});
-  const file = path.join(root, "kgr.prom");
-  await writeFile(file, text);
-  const checked = await run("sh", ["-c", '"$0" check metrics <"$1" 2>&1; echo "status $?"', promtool, file]);
-  return checked.stdout;
-}
 
 test.each<[string, Readonly<Record<string, string | Uint8Array>>, RegExp]>([
   ["idle", idleMachine, /^kgr_boot_enabled 1$/m],

@@ -5,6 +5,8 @@ import path from "node:path";
 import { promisify } from "node:util";
 import { beforeAll, describe, expect, test } from "vitest";
 import { buildKgr } from "../build/mod.ts";
+import { optionWords } from "../src/arguments.ts";
+import { allCommands } from "../src/commands.ts";
 import { livePatchFiles, makeMachine } from "./machine.ts";
 
 let folder = "";
@@ -81,6 +83,28 @@ const cases: readonly (readonly [line: string, offers: readonly string[]])[] = [
   ["kgr vex --format c", ["csaf"]],
   ["kgr wait --timeout 5 --tim", ["--timeout"]],
 ];
+
+/** Each command and each option of it as its shell is asked for them, and what is to be offered. */
+async function everything(): Promise<readonly (readonly [line: string, offers: readonly string[]])[]> {
+  const general = ["--verbose", "-v", "--json", "--help", "-h", "--version"];
+  const all = await allCommands();
+  const rows = all.map(({ name, options }) => {
+    return [`kgr ${name} -`, [...options.flatMap(optionWords), ...general].toSorted()] as const;
+  });
+  return [["kgr ", all.map(({ name }) => name).toSorted()], ["kgr -", general.toSorted()], ...rows];
+}
+
+describe.each([
+  ["bash", bash],
+  ["zsh", zsh],
+  ["fish", fish],
+] as const)("%s offers", (_, offersOf) => {
+  test("every command, and every option of each", async () => {
+    for (const [line, offers] of await everything()) {
+      expect([line, ...(await offersOf(line))]).toEqual([line, ...offers]);
+    }
+  });
+});
 
 describe("kgr completion bash", () => {
   test.each(cases)("%s", async (line, offers) => {
