@@ -49,6 +49,8 @@ export interface BootReport {
    */
   readonly outcome: "loaded" | "in-force" | "left" | "off" | "never" | "none" | "confirmed" | "shut-down";
   readonly patch: string | null;
+  /** Nothing was changed: so it would end. */
+  readonly dryRun?: true;
 }
 
 /** `kgr install --json`, and likewise uninstall. */

@@ -34,6 +34,12 @@ export const optionTable = {
 
 export type OptionName = keyof typeof optionTable;
 
+/** How an option is typed: `--output`, and `-o` where it has a letter. */
+export function optionWords(name: OptionName): readonly string[] {
+  const { letter }: Option = optionTable[name];
+  return [`--${name}`, ...(letter === undefined ? [] : [`-${letter}`])];
+}
+
 /** What a command accepts beside `-v`, `--json` and `--help`. */
 export interface Shape {
   readonly name: string;

@@ -63,7 +63,8 @@ export class LifecycleError extends KgrError {
   override readonly name = "LifecycleError";
 }
 
-const exitCodes: Readonly<Record<string, number>> = {
+/** The exit code of each error, by its name. */
+export const exitCodes: Readonly<Record<string, number>> = {
   KernelRefusedError: 1,
   RefusedError: 2,
   LifecycleError: 2,

@@ -107,6 +107,7 @@ const documents: Readonly<
   install: ["kgr-install", "install /p/kgraft_1.ko", [withStore]],
   uninstall: ["kgr-install", "uninstall kgraft_2 --dry-run", [withStore]],
   boot: ["kgr-boot", "boot", [idle, withStore]],
+  "boot --dry-run": ["kgr-boot", "boot --dry-run", [idle, withStore]],
   poke: ["kgr-poke", "poke", [idle, applying]],
   force: ["kgr-transition", "force --yes", [idle]],
   wait: ["kgr-transition", "wait", [idle, active]],
@@ -124,7 +125,8 @@ const others: readonly string[] = ["vex"];
 test("every command is told of here", async () => {
   const { out } = await idle().kgr("--help");
   const commands = [...out.matchAll(/^ {2}([a-z_]+)/gm)].map(([, name]) => name ?? "");
-  expect(commands.toSorted()).toEqual([...Object.keys(documents), ...others].toSorted());
+  const told = [...Object.keys(documents), ...others].map((line) => line.split(" ")[0]);
+  expect(new Set(commands)).toEqual(new Set(told));
 });
 
 describe.each(Object.entries(documents))("kgr %s --json", (_, [schema, line, machines]) => {

@@ -90,6 +90,29 @@ describe("kgr boot", () => {
     expect(await host.kgr("boot")).toMatchObject({ status: 0 });
   });
 
+  test("--dry-run says what each stage would do, and notes nothing", async () => {
+    const host = await crashed();
+    expect(await host.kgr("boot", "--dry-run")).toMatchObject({ status: 6 });
+    expect(isThere(host, marker)).toBe(true); // not settled
+    host.remove(marker);
+    expect(await host.kgr("boot", "--dry-run")).toMatchObject({ out: "kgraft_1: would be loaded\n" });
+    expect(await host.kgr("boot", "--early", "--dry-run")).toMatchObject({
+      out: "kgraft_1: not known to be good yet, left to the running system\n",
+    });
+    expect(inForce(host) || isThere(host, marker)).toBe(false);
+    await host.kgr("boot");
+    expect(await host.kgr("boot", "--confirm", "--dry-run")).toMatchObject({
+      out: "kgraft_1: would count as good after 60 s\n",
+    });
+    expect(JSON.parse((await host.kgr("boot", "--shutdown", "--dry-run", "--json")).out)).toEqual({
+      outcome: "shut-down",
+      patch: "kgraft_1",
+      dryRun: true,
+    });
+    expect(isThere(host, marker)).toBe(true);
+    expect(isThere(host, "/var/lib/kgr/guard.json")).toBe(false);
+  });
+
   test("does one thing at a time", async () => {
     expect(await installed().kgr("boot", "--early", "--confirm")).toMatchObject({ status: 64 });
   });

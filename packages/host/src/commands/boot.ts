@@ -13,7 +13,7 @@ import { type System, SystemError } from "../system.ts";
 export const bootCommand: Command = {
   name: "boot",
   operand: null,
-  options: ["early", "confirm", "shutdown", "timeout", "on-timeout"],
+  options: ["early", "confirm", "shutdown", "timeout", "on-timeout", "dry-run"],
   brief: n`load the installed live patch, as systemd and the initramfs do`,
   details: n`Does nothing where the kernel command line says kgr=off, the policy says\nLIVEPATCH_KERNEL=never, no patch is installed for the running kernel, or it is\nin force already. Refuses a patch with which the machine has gone down before.\n--early, in the initramfs: only a patch with which it has stayed up before.\n--confirm waits until the machine has stayed up long enough. --shutdown notes\nthat it goes down in order.`,
   async run(context: Context): Promise<number> {
@@ -33,10 +33,13 @@ export const bootCommand: Command = {
 };
 
 async function boot(context: Context, early: boolean): Promise<number> {
-  const { system, policy, dialect } = context;
+  const { system, policy, dialect, invocation } = context;
+  const dryRun = invocation.options.has("dry-run");
   beginChange(system);
   // 1. What the boot before this one has left. Where that cannot be written, it is still read.
-  await unlessUnwritable(settleGuard(system));
+  if (!dryRun) {
+    await unlessUnwritable(settleGuard(system));
+  }
   // 2. Whether there is something to do.
   const plan = await planBoot(system, policy);
   if (plan.kind !== "load" && plan.kind !== "held") {
@@ -56,6 +59,9 @@ async function boot(context: Context, early: boolean): Promise<number> {
   system.print("err", refusals.map(({ message }) => `${dialect.program}: ${message}\n`).join(""));
   // 3. Into force, with the crash guard armed.
   const loadable = await checkLoadable(context, path, plan.patch.manifest);
+  if (dryRun) {
+    return tell(context, "loaded", name, t`${name}: would be loaded`);
+  }
   const { waitedMs } = await load(context, loadable, "boot");
   return tell(context, "loaded", name, t`${name}: ready after ${(waitedMs / 1000).toFixed(1)} s`);
 }
@@ -83,8 +89,15 @@ const pollMs = 1000;
 
 /** Waits until the machine has stayed up long enough after each insertion; at once where there was none. */
 async function confirm(context: Context): Promise<number> {
-  const { system, policy } = context;
+  const { system, policy, invocation } = context;
   beginChange(system);
+  if (invocation.options.has("dry-run")) {
+    const name = readGuard(system).armed?.name ?? null;
+    const seconds = policy.crashGuardMs / 1000;
+    return name === null
+      ? tell(context, "none", null, t`no insertion to confirm`)
+      : tell(context, "confirmed", name, t`${name}: would count as good after ${seconds} s`);
+  }
   let confirmed: string | null = null;
   for (let { armed } = readGuard(system); armed !== null; armed = readGuard(system).armed) {
     await stayUp(system, policy.crashGuardMs);
@@ -114,10 +127,10 @@ async function stayUp(system: System, durationMs: number): Promise<void> {
 }
 
 async function shutDown(context: Context): Promise<number> {
-  const { system } = context;
+  const { system, invocation } = context;
   checkMayInstall(system);
   const { armed } = readGuard(system);
-  if (armed !== null) {
+  if (armed !== null && !invocation.options.has("dry-run")) {
     await disarmGuard(system);
   }
   const text = armed === null ? t`no insertion to confirm` : t`${armed.name}: the machine goes down in order`;
@@ -131,7 +144,8 @@ function tell(
   text: string,
 ): number {
   if (invocation.json) {
-    printJson(system, { outcome, patch } satisfies BootReport);
+    const dryRun = invocation.options.has("dry-run") ? ({ dryRun: true } as const) : {};
+    printJson(system, { outcome, patch, ...dryRun } satisfies BootReport);
   } else {
     printLines(system, [text]);
   }

@@ -1,5 +1,5 @@
 /** What a shell can complete, drawn from the command table; each shell has a file of its own beside this one. */
-import { optionTable, type OptionName } from "../arguments.ts";
+import { type OptionName, optionTable, optionWords } from "../arguments.ts";
 import type { Command } from "../command.ts";
 
 /** What may stand at a place of the command line. */
@@ -51,11 +51,8 @@ export const specialOptions: readonly OptionWord[] = (Object.keys(optionTable) a
 );
 
 function optionWord(name: OptionName): OptionWord {
-  const option: { readonly argument: string | null; readonly letter?: string } = optionTable[name];
-  return {
-    words: [`--${name}`, ...(option.letter === undefined ? [] : [`-${option.letter}`])],
-    argument: option.argument === null ? null : placeOf(option.argument),
-  };
+  const { argument } = optionTable[name];
+  return { words: optionWords(name), argument: argument === null ? null : placeOf(argument) };
 }
 
 /** From what help shows: `NAME`, `FILE`, `FILE.ko`, `bash|zsh|fish`, in brackets where it may be left out. */
