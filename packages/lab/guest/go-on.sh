@@ -8,7 +8,8 @@ while [ "$slot" -lt "$slots" ]; do
   until [ -e "$stdout" ] && [ -e "$stderr" ]; do
     tries=$((tries + 1))
     # Without its channel the guest is of no use: leaving the first process panics the kernel, which the host sees.
-    if [ "$tries" -gt 500 ]; then
+    # An emulated processor may stand still for a minute on the way there, while udev loads modules.
+    if [ "$tries" -gt 12000 ]; then
       echo "<2>lab: $stdout is missing: $(cat /run/lab/failed)" >/dev/kmsg
       exit 1
     fi

@@ -10,11 +10,12 @@ cd /
 path=$PATH
 PATH=/run/lab/bin
 # A port has its file a moment before the kernel finds the port by it (add_port() of drivers/char/virtio_console.c):
-# until then, opening it fails. `command` keeps a failed exec from ending this shell.
+# until then, opening it fails. An emulated processor may stand still for a minute then. `command` keeps a failed exec
+# from ending this shell.
 tries=0
 again() {
   tries=$((tries + 1))
-  [ "$tries" -le 500 ] || { echo "<2>lab: $1 cannot be opened" >/dev/kmsg; exit 1; }
+  [ "$tries" -le 12000 ] || { echo "<2>lab: $1 cannot be opened" >/dev/kmsg; exit 1; }
   usleep 10000
 }
 until command exec 3<>"$1"; do again "$1"; done 2>/dev/null

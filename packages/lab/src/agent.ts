@@ -8,8 +8,10 @@ import { slotCount } from "./machine.ts";
 import type { GuestFile } from "./options.ts";
 import { findBusybox } from "./requirements.ts";
 
+/** Without its channel the guest is of no use: it goes, which the host sees. */
 const unit = `[Unit]
 Description=Takes commands from the host
+FailureAction=poweroff-force
 
 [Service]
 ExecStart=/usr/lib/lab/agent
