@@ -5,10 +5,12 @@
  * docs/coverage.md (of another suite docs/coverage-SUITE.md). Compiled objects are kept, so a second run has the trials
  * left to do.
  *
- * usage: bench/coverage.ts [bookworm|trixie] [--plan-only]
+ * usage: bench/coverage.ts [bookworm|trixie] [--plan-only | engines]
+ *
+ * With `engines` only those are measured, and their section of the document is written anew.
  */
 import { execFileSync } from "node:child_process";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { glueObject, linkModule, type OpenedChange, type PatchedDelta } from "@kgraft/build";
@@ -16,7 +18,7 @@ import { cacheDirectory, fetchKernel, type KernelTree, unitsOf } from "@kgraft/k
 import { makePlan, neededBy, type Plan } from "@kgraft/plan";
 import { buildTimes } from "./build/times.ts";
 import { compareEngines, type Pair } from "./coverage/create-diff-object.ts";
-import { coverageDocument } from "./coverage/document.ts";
+import { coverageDocument, withEngines } from "./coverage/document.ts";
 import { type Candidate, type Trial, tryAll } from "./coverage/load.ts";
 import { unitTimes } from "./coverage/units.ts";
 
@@ -59,6 +61,16 @@ const { plan, opened } = await makePlan({ kernel, ...request, withoutHeaders: tr
 const planMs = performance.now() - start;
 const scratch = mkdtempSync(join(tmpdir(), "kgraft-coverage-"));
 try {
+  if (process.argv.includes("engines")) {
+    const engines = await engineFindings();
+    write(withEngines(readFileSync(document, "utf8"), engines));
+  } else await measureAll();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+  await opened[Symbol.asyncDispose]();
+}
+
+async function measureAll(): Promise<void> {
   const candidates = await candidatesOf(plan, opened);
   const trials: Trial[] = [];
   const tryStart = performance.now();
@@ -76,21 +88,23 @@ try {
       },
     );
   const trialMs = performance.now() - tryStart;
-  const engines = await compareEngines(kernel, await pairsOf(kernel, plan, opened), {
-    cache: cacheDirectory(),
-    scratch,
-  });
+  const engines = await engineFindings();
   const units = new Map(candidates.map(({ unit, candidate }) => [candidate.name, unit]));
   const perUnit = await unitTimes(kernel, plan, scratch);
   const builds = suite === "bookworm" ? await buildTimes(5) : [];
   const times = { planMs, trialMs, perUnit, builds };
-  const text = coverageDocument({ kernel, plan, trials, units, engines, times });
+  write(coverageDocument({ kernel, plan, trials, units, engines, times }));
+}
+
+async function engineFindings(): ReturnType<typeof compareEngines> {
+  const pairs = await pairsOf(kernel, plan, opened);
+  return compareEngines(kernel, pairs, { cache: cacheDirectory(), scratch });
+}
+
+function write(text: string): void {
   writeFileSync(document, text);
   execFileSync("oxfmt", [document]); // aligns the tables, as the static checks want them
   console.log(text);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
-  await opened[Symbol.asyncDispose]();
 }
 
 /** A live patch for each carried unit. */

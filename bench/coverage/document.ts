@@ -53,17 +53,21 @@ export function coverageDocument(findings: Findings): string {
     `Written by \`npm run bench coverage${kernel.suite === "bookworm" ? "" : ` ${kernel.suite}`}\`; not by hand.`,
     "",
     `Debian's update of its kernel from ${from} to ${to}, for ${kernel.release} (${kernel.compiler.version}): every C unit`,
-    `that it changes and this configuration compiles, one live patch for each. ${new Date().toISOString().slice(0, 10)}.`,
+    `that it changes and this configuration compiles, one live patch for each. ${today()}.`,
     "",
     ...coverageTable(findings),
     "",
     ...reasonsTable(plan),
     "",
-    ...enginesTables(findings),
+    ...enginesTables(findings.engines),
     "",
     ...timesTable(findings),
     "",
   ].join("\n");
+}
+
+function today(): string {
+  return new Date().toISOString().slice(0, 10);
 }
 
 function coverageTable({ plan, trials, units }: Findings): string[] {
@@ -120,8 +124,16 @@ function example(unit: PlannedUnit | undefined): string {
   return reason === undefined ? "" : `${unit?.unit}: ${cell(reason.message)}`;
 }
 
-function enginesTables({ engines }: Findings): string[] {
-  const { verdicts, times } = engines;
+const enginesTitle = "## Beside create-diff-object";
+
+/** The document with its section about the engines written anew. */
+export function withEngines(document: string, engines: Findings["engines"]): string {
+  const start = document.indexOf(enginesTitle);
+  const end = document.indexOf("\n## ", start) + 1;
+  return `${document.slice(0, start)}${enginesTables(engines).join("\n")}\n\n${document.slice(end)}`;
+}
+
+function enginesTables({ verdicts, times }: Findings["engines"]): string[] {
   const groups = Object.entries(Object.groupBy(verdicts, ({ theirs, ours }) => `${theirs} | ${ours}`));
   const differing = Object.entries(
     Object.groupBy(
@@ -131,9 +143,9 @@ function enginesTables({ engines }: Findings): string[] {
     ),
   ).toSorted(([, a], [, b]) => (b?.length ?? 0) - (a?.length ?? 0));
   return [
-    `## Beside create-diff-object (kpatch ${kpatchVersion})`,
+    `${enginesTitle} (kpatch ${kpatchVersion})`,
     "",
-    `The difference engines alone, on ${verdicts.length} pairs of objects. Structures are not compared here by either.`,
+    `The difference engines alone, on ${verdicts.length} pairs of objects. Structures are not compared here by either. ${today()}.`,
     "",
     "| create-diff-object | kgraft delta | pairs |",
     "| --- | --- | ---: |",
