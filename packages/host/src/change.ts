@@ -12,8 +12,10 @@ import {
   patchInTransition,
   patchName,
   readPatch,
+  readPatches,
   setEnabled,
 } from "./livepatch.ts";
+import { nearest } from "./nearest.ts";
 import { progressOn } from "./progress.ts";
 import { type System, SystemError } from "./system.ts";
 import { type FollowOptions, followTransition, transitionReport } from "./transition.ts";
@@ -57,9 +59,13 @@ export function findPatch(system: System, typed: string): LivePatch {
   }
   const patch = readPatch(system, name);
   if (patch === null) {
+    const names = readPatches(system).map((loaded) => loaded.name);
+    const meant = nearest(name, names) ?? names.find((loaded) => name.length > 2 && loaded.includes(name));
     throw new NotFoundError(
       t`cannot find live patch ${name}: none of that name is loaded`,
-      t`type: kgr patches`,
+      meant === undefined
+        ? t`type: kgr patches`
+        : t`type ${meant} in its place; or see what there is with: kgr patches`,
     );
   }
   return patch;

@@ -4,11 +4,17 @@ import type { Command } from "./command.ts";
 import { allCommands } from "./commands.ts";
 import { t, translate } from "./language.ts";
 
+const nameColumns = 17;
+
 /** All commands, a line for each. */
 export async function overview(): Promise<string> {
-  const rows = (await allCommands()).map(
-    (command) => `  ${synopsis(command).padEnd(17)} ${translate(command.brief)}`,
-  );
+  const rows = (await allCommands()).map((command) => {
+    const shown = synopsis(command);
+    const brief = translate(command.brief);
+    return shown.length <= nameColumns
+      ? `  ${shown.padEnd(nameColumns)} ${brief}`
+      : `  ${shown}\n  ${"".padEnd(nameColumns)} ${brief}`;
+  });
   return t`usage: kgr [-hv] [--json] COMMAND
 
 The running kernel's live patches.

@@ -117,9 +117,12 @@ function readModule(system: System, path: string): Uint8Array {
   } catch (cause) {
     if (cause instanceof SystemError && cause.code === "ENOENT") {
       const folder = storeFolder(kernelRelease(system));
+      const meant = [`${path}.ko`, `${folder}/${path}.ko`].find((file) => system.exists(file));
       throw new NotFoundError(
         t`cannot load ${path}: there is no such file`,
-        t`type the path of a .ko file; see those that are installed with: ls ${folder}`,
+        meant === undefined
+          ? t`type the path of a .ko file; see those that are installed with: ls ${folder}`
+          : t`type: kgr load ${meant}`,
         { cause },
       );
     }

@@ -67,7 +67,7 @@ export function progressOn(system: System, wanted: boolean): Progress {
       }
       const seconds = so === null ? "" : t`, ${Math.floor(so.elapsedMs / 1000)} s`;
       const where = so === null || so.where === null ? "" : t`, in ${printable(so.where)}`;
-      const text = `${patch}: ${work}`;
+      const text = t`${patch}: ${work}`;
       write([`${text}${seconds}${where}`, `${text}${seconds}`, `${patch}${seconds}`], text);
     },
     tell(line) {
@@ -88,7 +88,7 @@ function firstThatFits(lines: readonly string[], columns: number): string {
 }
 
 function bar(left: number, total: number): string {
-  const done = Math.floor((barWidth * (total - left)) / Math.max(total, 1));
+  const done = left === 0 ? barWidth : Math.floor((barWidth * (total - left)) / Math.max(total, 1));
   return `[${"#".repeat(done)}${".".repeat(barWidth - done)}]`;
 }
 

@@ -159,6 +159,20 @@ describe("kgr load", () => {
     expect(isThere(host, "/run/kgr/lp_demo.json")).toBe(false);
   });
 
+  test.each([
+    ["/p/lp_demo", {}, "type: kgr load /p/lp_demo.ko\n"],
+    [
+      "kgraft_1",
+      { "/usr/lib/modules/6.1.0-55-cloud-amd64/updates/kgraft/kgraft_1.ko": module },
+      "type: kgr load /usr/lib/modules/6.1.0-55-cloud-amd64/updates/kgraft/kgraft_1.ko\n",
+    ],
+    ["lp_demo", {}, "type the path of a .ko file"],
+  ])("of %s names the file that was meant", async (typed, files, hint) => {
+    const { status, err } = await machine(files).kgr("load", typed);
+    expect(status).toBe(66);
+    expect(err).toContain(`\n     ${hint}`);
+  });
+
   test("refuses a file that is not there: 66", async () => {
     expect(await machine().kgr("load", "/p/gone.ko")).toMatchObject({ status: 66 });
   });
@@ -190,6 +204,18 @@ describe("kgr disable", () => {
     const host = machine({ ...livePatchFiles("lp_demo", 1, 0), ...livePatchFiles("lp_other", 1, 1) });
     expect(await host.kgr("disable", "lp_demo")).toMatchObject({ status: 2 });
     expect(host.read(`${folder}/enabled`)).toBe("1\n");
+  });
+});
+
+test.each([
+  ["lp_dmeo", "type lp_demo in its place; or see what there is with: kgr patches"],
+  ["demo", "type lp_demo in its place; or see what there is with: kgr patches"],
+  ["kgraft_9", "type: kgr patches"],
+])("kgr unload %s, which is not loaded, names the one that may be meant", async (typed, hint) => {
+  expect(await machine(livePatchFiles("lp_demo", 1, 0)).kgr("unload", typed)).toEqual({
+    status: 66,
+    out: "",
+    err: `kgr: cannot find live patch ${typed}: none of that name is loaded\n     ${hint}\n`,
   });
 });
 

@@ -4,6 +4,7 @@ export const ofProgress: readonly (readonly [string, string])[] = [
   ["{0} is at work", "{0} 正在執行"],
   ["the kernel is busy, trying again", "核心忙碌中，重試"],
   ["the kernel begins a transition", "核心正要開始轉換"],
+  ["{0}: {1}", "{0}：{1}"],
   [", {0} s", "，{0} 秒"],
   [", in {0}", "，位於 {0}"],
   [
