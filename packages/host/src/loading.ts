@@ -6,7 +6,6 @@ import type { Context } from "./command.ts";
 import {
   AlreadyLoadedError,
   MissingProgramError,
-  NotFoundError,
   OtherKernelError,
   RefusedError,
   ReversedError,
@@ -22,11 +21,9 @@ import { isSigned, type ModuleInfo, readModuleInfo } from "./module-file.ts";
 import { insertModule, isLoaded, removeModule } from "./modules.ts";
 import { sha256OfFile } from "./programs.ts";
 import { progressOn } from "./progress.ts";
-import { storeFolder } from "./store.ts";
+import { readModule } from "./store.ts";
 import { type System, SystemError } from "./system.ts";
 import { followTransition } from "./transition.ts";
-
-const moduleLimitBytes = 64 << 20;
 
 /** A live patch that has passed all checks. */
 export interface Loadable {
@@ -61,7 +58,7 @@ export async function checkLoadable(
   // What begins with a dash would be an option to the programs that are run.
   const path = typed.replace(/^-/, "./-");
   // 1. The file: a live patch, for this kernel.
-  const bytes = readModule(system, path);
+  const bytes = readModule(system, "load", path);
   const info = readModuleInfo(bytes, path);
   checkRelease(system, info, path);
   // 2. The kernel: free to take it.
@@ -108,25 +105,6 @@ export async function load(
       await removeLoaded(context, name);
     }
     throw error;
-  }
-}
-
-function readModule(system: System, path: string): Uint8Array {
-  try {
-    return system.readBytes(path, moduleLimitBytes);
-  } catch (cause) {
-    if (cause instanceof SystemError && cause.code === "ENOENT") {
-      const folder = storeFolder(kernelRelease(system));
-      const meant = [`${path}.ko`, `${folder}/${path}.ko`].find((file) => system.exists(file));
-      throw new NotFoundError(
-        t`cannot load ${path}: there is no such file`,
-        meant === undefined
-          ? t`type the path of a .ko file; see those that are installed with: ls ${folder}`
-          : t`type: kgr load ${meant}`,
-        { cause },
-      );
-    }
-    throw cause;
   }
 }
 

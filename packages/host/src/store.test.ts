@@ -98,6 +98,15 @@ describe("kgr install", () => {
     expect(err).toContain("kernel 6.1.0-55-cloud-amd64 is not installed");
   });
 
+  test("names the file that may be meant where there is none", async () => {
+    const host = machineWithStore(pairFiles("/p", "kgraft_1"));
+    expect(await host.kgr("install", "/p/kgraft_1")).toEqual({
+      status: 66,
+      out: "",
+      err: "kgr: cannot install /p/kgraft_1: there is no such file\n     type: kgr install /p/kgraft_1.ko\n",
+    });
+  });
+
   test("--dry-run changes nothing", async () => {
     const host = machineWithStore(pairFiles("/p", "kgraft_1"));
     expect(await host.kgr("install", "/p/kgraft_1.ko", "--dry-run")).toMatchObject({ status: 0 });

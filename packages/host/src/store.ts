@@ -16,6 +16,7 @@
 import type { Manifest } from "@kgraft/contract";
 import { flushNames, forget, jsonBytes, makeDirectoryDurably, removeDurably } from "./durable.ts";
 import { BadInputError, NotFoundError } from "./errors.ts";
+import { kernelRelease } from "./kernel-identity.ts";
 import { t } from "./language.ts";
 import { checkBelongs, readManifest } from "./manifest-file.ts";
 import { readModuleInfo } from "./module-file.ts";
@@ -95,7 +96,7 @@ export interface Installable {
 /** Reads a module and its manifest, to be installed; changes nothing. @throws whatever speaks against it */
 export async function checkInstallable(system: System, path: string): Promise<Installable> {
   // 1. The module, and the manifest that belongs to it.
-  const bytes = system.readBytes(path, moduleLimitBytes);
+  const bytes = readModule(system, "install", path);
   const info = readModuleInfo(bytes, path);
   const manifest = await readManifest(system, path.replace(/\.ko$/, ".json"));
   if (manifest === null) {
@@ -115,6 +116,26 @@ export async function checkInstallable(system: System, path: string): Promise<In
     );
   }
   return { manifest, bytes };
+}
+
+/** The module that a command was given. @throws NotFoundError with the file that may be meant; SystemError */
+export function readModule(system: System, command: "load" | "install", path: string): Uint8Array {
+  try {
+    return system.readBytes(path, moduleLimitBytes);
+  } catch (cause) {
+    if (cause instanceof SystemError && cause.code === "ENOENT") {
+      const folder = storeFolder(kernelRelease(system));
+      const meant = [`${path}.ko`, `${folder}/${path}.ko`].find((file) => system.exists(file));
+      throw new NotFoundError(
+        t`cannot ${command} ${path}: there is no such file`,
+        meant === undefined
+          ? t`type the path of a .ko file; see those that are installed with: ls ${folder}`
+          : t`type: kgr ${command} ${meant}`,
+        { cause },
+      );
+    }
+    throw cause;
+  }
 }
 
 /** Installs a live patch; a power cut leaves what was installed before, or this. @returns path of the module */

@@ -4,7 +4,7 @@ export const ofSystem: readonly (readonly [english: string, chinese: string])[] 
     "type {0} in its place; or see what there is with: kgr patches",
     "請改輸入 {0}；或查看已載入者：kgr patches",
   ],
-  ["type: kgr load {0}", "請輸入：kgr load {0}"],
+  ["type: kgr {0} {1}", "請輸入：kgr {0} {1}"],
   [
     "type the command after: sudo; what root may not either, lockdown or the file system forbids",
     "請在指令前加上：sudo；root 也不行的，是 lockdown 或檔案系統所禁止",

@@ -131,7 +131,7 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["type the name alone: {0}", "請只輸入名稱：{0}"],
   ["wanted letters, digits and _, at most 55", "需要字母、數字與 _，最多 55 個"],
   ["cannot use name {0}: {1}", "無法使用名稱 {0}：{1}"],
-  ["cannot load {0}: there is no such file", "無法載入 {0}：沒有這個檔案"],
+  ["cannot {0} {1}: there is no such file", "無法 {0} {1}：沒有這個檔案"],
   [
     "type the path of a .ko file; see those that are installed with: ls {0}",
     "請輸入 .ko 檔案的路徑；已安裝的請看：ls {0}",
