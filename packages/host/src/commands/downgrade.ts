@@ -64,9 +64,10 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
   }
   beginChange(system);
   const progress = progressOn(system, !context.invocation.json);
+  const manager = command[0]?.split("/").at(-1);
   const result = await system.run(command, installLimitMs, {
     onWait: (_, elapsedMs) =>
-      progress.busy(current.name, t`${command[0]} is at work`, { elapsedMs, where: null }),
+      progress.busy(current.name, t`${manager} is at work`, { elapsedMs, where: null }),
   });
   progress.end();
   if (result.kind === "timeout" || result.status !== 0) {
