@@ -46,7 +46,6 @@ const made = await build({
   outdir: home,
   write: false,
   metafile: true,
-  minifyWhitespace: true,
   logLevel: "silent",
   plugins: [ownPlaces],
   // The words of the command line are read in each run; the other packages are for single commands.
