@@ -31,9 +31,12 @@ async function machineDocument(): Promise<string> {
     "/run/kgr/lp_demo.json": manifestText({ fixes: [{ id: "CVE-2026-1234", title: "a leak" }] }),
     "/run/kgr/in-force.json": '{"CVE-2026-1234":0}',
     "/proc/sys/kernel/random/uuid": "3f1c6a52-0d0e-4c2e-9a55-7b3f2f1d9c10\n",
+    "/proc/sys/kernel/hostname": "web-1\n",
     "/etc/os-release": "ID=debian\n",
   });
-  return (await machine.kgr("vex")).out;
+  const { out, err } = await machine.kgr("vex");
+  expect(err).toBe("");
+  return out;
 }
 
 test("go-vex reads what is published and what kgr vex writes, before and after it is retracted, and finds the very package", async () => {
