@@ -13,9 +13,9 @@ import { execFileSync } from "node:child_process";
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { glueObject, linkModule, type OpenedChange, type PatchedDelta } from "@kgraft/build";
+import { glueObject, linkModule, openChange, type OpenedChange, type PatchedDelta } from "@kgraft/build";
 import { cacheDirectory, fetchKernel, type KernelTree, unitsOf } from "@kgraft/kernel";
-import { makePlan, neededBy, type Plan } from "@kgraft/plan";
+import { makePlan, neededBy, type Plan, readUpdate } from "@kgraft/plan";
 import { buildTimes } from "./build/times.ts";
 import { compareEngines, type Pair } from "./coverage/create-diff-object.ts";
 import { coverageDocument, withEngines } from "./coverage/document.ts";
@@ -56,21 +56,18 @@ const work = {
 };
 
 const kernel = await fetchKernel({ release: request.release, suite }, work);
-const start = performance.now();
-const { plan, opened } = await makePlan({ kernel, ...request, withoutHeaders: true }, work);
-const planMs = performance.now() - start;
 const scratch = mkdtempSync(join(tmpdir(), "kgraft-coverage-"));
 try {
-  if (process.argv.includes("engines")) {
-    const engines = await engineFindings();
-    write(withEngines(readFileSync(document, "utf8"), engines));
-  } else await measureAll();
+  write(await (process.argv.includes("engines") ? enginesAnew() : all()));
 } finally {
   rmSync(scratch, { recursive: true, force: true });
-  await opened[Symbol.asyncDispose]();
 }
 
-async function measureAll(): Promise<void> {
+async function all(): Promise<string> {
+  const start = performance.now();
+  const { plan, opened } = await makePlan({ kernel, ...request, withoutHeaders: true }, work);
+  const planMs = performance.now() - start;
+  await using _ = opened;
   const candidates = await candidatesOf(plan, opened);
   const trials: Trial[] = [];
   const tryStart = performance.now();
@@ -88,16 +85,26 @@ async function measureAll(): Promise<void> {
       },
     );
   const trialMs = performance.now() - tryStart;
-  const engines = await engineFindings();
+  const engines = await engineFindings(opened, plan.units);
   const units = new Map(candidates.map(({ unit, candidate }) => [candidate.name, unit]));
   const perUnit = await unitTimes(kernel, plan, scratch);
   const builds = suite === "bookworm" ? await buildTimes(5) : [];
   const times = { planMs, trialMs, perUnit, builds };
-  write(coverageDocument({ kernel, plan, trials, units, engines, times }));
+  return coverageDocument({ kernel, plan, trials, units, engines, times });
 }
 
-async function engineFindings(): ReturnType<typeof compareEngines> {
-  const pairs = await pairsOf(kernel, plan, opened);
+async function enginesAnew(): Promise<string> {
+  const { change } = await readUpdate(kernel, request, work);
+  await using opened = await openChange(kernel, change, signal);
+  const units = opened.units.filter(({ unit }) => change.texts.has(unit));
+  return withEngines(readFileSync(document, "utf8"), await engineFindings(opened, units));
+}
+
+async function engineFindings(
+  opened: OpenedChange,
+  units: OpenedChange["units"],
+): ReturnType<typeof compareEngines> {
+  const pairs = await pairsOf(kernel, units, opened);
   return compareEngines(kernel, pairs, { cache: cacheDirectory(), scratch });
 }
 
@@ -134,7 +141,11 @@ async function modulesOf(deltas: readonly PatchedDelta[]): Promise<string[]> {
 }
 
 /** The objects of every unit before and after, as both engines get them. */
-async function pairsOf(tree: KernelTree, { units }: Plan, { compile }: OpenedChange): Promise<Pair[]> {
+async function pairsOf(
+  tree: KernelTree,
+  units: OpenedChange["units"],
+  { compile }: OpenedChange,
+): Promise<Pair[]> {
   const known = (await unitsOf(tree)).units;
   const pairs: Pair[] = [];
   for (const planned of units) {

@@ -18,21 +18,32 @@ const home = path.join(root, "build/command");
 /** Who runs an older one may still have to load a part of it. */
 const KEPT_MS = 3_600_000;
 
-/** A module finds the files beside it where it lies itself. */
-const ownPlaces: Plugin = {
-  name: "own places",
+/**
+ * A module finds the files beside it where it lies itself. And it takes of Node's own modules only what it names: for
+ * an `import` Node asks them for all that they offer, and so loads streams and line editing behind `node:fs`, which
+ * takes as long as Node's own start.
+ */
+const asItStands: Plugin = {
+  name: "as it stands",
   setup(bundling) {
     bundling.onLoad({ filter: /\.ts$/ }, async ({ path: file }) => {
       const text = await readFile(file, "utf8");
-      const url = JSON.stringify(pathToFileURL(file).href);
-      const folder = JSON.stringify(path.dirname(file));
       return {
         loader: "ts",
-        contents: text.replaceAll("import.meta.url", url).replaceAll("import.meta.dirname", folder),
+        contents: text
+          .replaceAll("import.meta.url", JSON.stringify(pathToFileURL(file).href))
+          .replaceAll("import.meta.dirname", JSON.stringify(path.dirname(file)))
+          .replaceAll(/^import (\{[^}]*\}|\w+) from ("node:[^"]+");$/gm, fromNode),
       };
     });
   },
 };
+
+/** The statement that takes `names` of one of Node's own modules. */
+function fromNode(_: string, names: string, module: string): string {
+  const values = names.replaceAll(/\btype \w+,?/g, "").replaceAll(" as ", ": ");
+  return `const ${values} = process.getBuiltinModule(${module});`;
+}
 
 const made = await build({
   absWorkingDir: root,
@@ -47,7 +58,7 @@ const made = await build({
   write: false,
   metafile: true,
   logLevel: "silent",
-  plugins: [ownPlaces],
+  plugins: [asItStands],
   // The words of the command line are read in each run; the other packages are for single commands.
   external: ["aws4fetch", "ae-cvss-calculator", "diff", "esbuild", "execa", "iced-x86", "zod"],
 });
@@ -59,7 +70,7 @@ const sources = await Promise.all(
   }),
 );
 const first = `
-import { rmSync, statSync } from "node:fs";
+const { rmSync, statSync } = process.getBuiltinModule("node:fs");
 const sources = ${JSON.stringify(sources)};
 const isAsItWas = ([file, mtimeMs, size]) => {
   const found = statSync(file, { throwIfNoEntry: false });

@@ -16,4 +16,4 @@ export {
   type PlanRequest,
 } from "./plan.ts";
 export { planPage } from "./page/page.ts";
-export type { Update } from "./update.ts";
+export { readUpdate, type Update } from "./update.ts";
