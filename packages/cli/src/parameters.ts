@@ -31,6 +31,14 @@ export function parseCount(text: string): number {
   return Number(text);
 }
 
+/** How many days something holds: up to ten years, as long as the clocks of clients go. */
+export function parseDayCount(text: string): number {
+  if (!/^\d{1,4}$/.test(text) || Number(text) < 1 || Number(text) > 3650) {
+    throw new Error("wanted a number of days from 1 to 3650");
+  }
+  return Number(text);
+}
+
 /** Where a repository is served, such as `https://patches.example.org`. */
 export function parseUrl(text: string): string {
   const url = text.replace(/\/+$/, "");

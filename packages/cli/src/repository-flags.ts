@@ -1,5 +1,4 @@
 /** What all commands that work on a repository share: where it is, and what signs it. */
-import { readFile } from "node:fs/promises";
 import { resolve } from "node:path";
 import {
   directoryStore,
@@ -10,7 +9,7 @@ import {
   type Store,
 } from "@kgraft/release";
 import type { Context } from "./context.ts";
-import { UsageError } from "./errors.ts";
+import { FileUnreadable, UsageError } from "./errors.ts";
 import { readInput } from "./input-file.ts";
 import { parsePath, parseText } from "./parameters.ts";
 
@@ -100,7 +99,8 @@ export const trustFlag: Parsed & { readonly optional: true; readonly variadic: t
 
 /** Public keys, armored. @throws UsageError where none is named */
 export async function trustedKeys(flags: TrustFlags, context: Context): Promise<readonly string[]> {
-  if (flags.trust !== undefined) return Promise.all(flags.trust.map((path) => readFile(path, "utf8")));
+  if (flags.trust !== undefined)
+    return Promise.all(flags.trust.map((path) => readPublicKeys(path, context.signal)));
   if (flags.key === undefined) {
     throw new UsageError(
       "option --trust is missing",
@@ -109,4 +109,17 @@ export async function trustedKeys(flags: TrustFlags, context: Context): Promise<
   }
   await using signer = await openKeys({ ...flags, key: flags.key }, context);
   return await exportPublicKeys(signer, context.signal);
+}
+
+/** @throws FileUnreadable where it holds anything but armored public keys */
+async function readPublicKeys(path: string, signal: AbortSignal): Promise<string> {
+  const hint = "name what kgraft key show --armor prints, or dists/CHANNEL/kgraft.asc of the repository";
+  const text = (await readInput(path, { hint, signal, limitBytes: 1 << 20 })).toString("utf8");
+  const kinds = [...text.matchAll(/^-----BEGIN ([^\r\n]*)-----\r?$/gm)].map(([, kind = ""]) => kind);
+  const other = kinds.find((kind) => kind !== "PGP PUBLIC KEY BLOCK");
+  if (kinds.length > 0 && other === undefined) return text;
+  throw new FileUnreadable(
+    `cannot read the public key ${path}: found ${other ?? "no BEGIN line"}, wanted PGP PUBLIC KEY BLOCK`,
+    hint,
+  );
 }

@@ -209,6 +209,16 @@ describe("a key in an agent", () => {
   });
 });
 
+test("kgraft key new keeps a name as it is written", async () => {
+  const name = "Jürgen 補丁 <patches@example.org>";
+  const key = at("named.asc");
+  expect(await ok("key", "new", "--name", name, "--no-passphrase", "-o", key)).toContain(name);
+  const { keys } = JSON.parse(await ok("key", "show", "--key", key, "--json")) as {
+    keys: readonly { userId: string }[];
+  };
+  expect(keys.map(({ userId }) => userId)).toEqual([name]);
+});
+
 test("kgraft key rotate: both keys sign, then the new one alone, and nothing goes on with the old one", async () => {
   const [old, fresh] = [at("old.asc"), at("new.asc")];
   const prints: string[] = [];
@@ -238,4 +248,31 @@ test("kgraft key rotate: both keys sign, then the new one alone, and nothing goe
   expect(await signersOf(repository)).toEqual([prints[1]]);
   expect(await kgraft("publish", ...where, "--key", old)).toMatchObject({ code: 65 });
   await ok("publish", ...where, "--key", fresh);
+
+  // Machines have both keys in one file, as apt's Signed-By takes them, whichever is first.
+  const open = ["--passphrase-file", passphraseFile, "--armor"];
+  const armored = await Promise.all([old, fresh].map((key) => ok("key", "show", "--key", key, ...open)));
+  for (const text of [armored.join(""), armored.toReversed().join("")]) {
+    await writeFile(at("both.asc"), text);
+    await ok("publish", "--repository", repository, "--check", "--trust", at("both.asc"));
+  }
+  // What is no public key, is no key to trust.
+  for (const [path, found] of [
+    [fresh, "PGP PRIVATE KEY BLOCK"],
+    [deb, "no BEGIN line"],
+  ] as const) {
+    expect(await kgraft("publish", "--repository", repository, "--check", "--trust", path)).toMatchObject({
+      code: 65,
+      stderr: expect.stringContaining(`${path}: found ${found}, wanted PGP PUBLIC KEY BLOCK`) as string,
+    });
+  }
+});
+
+test("kgraft key rotate begins nothing where nothing was published", async () => {
+  const key = at("nowhere.asc");
+  await ok("key", "new", "--name", user, "--no-passphrase", "-o", key);
+  expect(await kgraft("key", "rotate", "--repository", at("nowhere"), "--key", key)).toMatchObject({
+    code: 65,
+    stderr: expect.stringContaining("cannot rotate: nothing was published there yet") as string,
+  });
 });

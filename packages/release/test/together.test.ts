@@ -1,3 +1,4 @@
+import { mkdir, symlink } from "node:fs/promises";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
@@ -103,5 +104,15 @@ describe("while patches are published one after the other", () => {
     await using lock = await other.lock();
     lock.check();
     await expect(publishWith([key], place.repository, [])).rejects.toMatchObject({ name: "RepositoryBusy" });
+  });
+
+  test("a lock that cannot be had is not said to be somebody else's", async () => {
+    const repository = join(place.path, "locked");
+    await mkdir(join(repository, "kgraft"), { recursive: true });
+    await symlink(".lock", join(repository, "kgraft/.lock"));
+    await expect(publishWith([key], repository, [])).rejects.toMatchObject({
+      name: "StoreFailed",
+      message: expect.stringMatching(/^cannot lock \S+\/kgraft\/\.lock: flock ended with 6\d$/),
+    });
   });
 });

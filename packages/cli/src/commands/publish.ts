@@ -11,7 +11,7 @@ import { answer, type Context, jsonFlag } from "../context.ts";
 import { UsageError } from "../errors.ts";
 import { count, table } from "../format.ts";
 import { readInput } from "../input-file.ts";
-import { parseCount, parsePath, parseText, parseUrl } from "../parameters.ts";
+import { parseCount, parseDayCount, parsePath, parseText, parseUrl } from "../parameters.ts";
 import {
   channelFlag,
   keyFlag,
@@ -198,7 +198,7 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
       },
       validDays: {
         kind: "parsed",
-        parse: parseCount,
+        parse: parseDayCount,
         brief: "How many days clients believe a publication; 14 at first, kept until said otherwise",
         placeholder: "N",
         optional: true,
@@ -212,7 +212,7 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
       },
       keepDays: {
         kind: "parsed",
-        parse: parseCount,
+        parse: parseDayCount,
         brief: "How many days each version stays listed; 90 at first",
         placeholder: "N",
         optional: true,

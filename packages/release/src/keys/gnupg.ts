@@ -163,6 +163,8 @@ export async function runGpg(
       "--batch",
       "--yes",
       "--no-tty",
+      // Names are in UTF-8 here, whatever the locale says.
+      "--utf8-strings",
       ...(home === undefined ? [] : ["--homedir", home]),
       ...loopback,
       ...words,

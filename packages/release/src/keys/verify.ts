@@ -86,10 +86,10 @@ function judge(name: string, status: string): readonly string[] {
   throw new RepositoryUnfit(`cannot trust ${name}: it has no signature`, hint);
 }
 
-/** The bytes in an armored block. Source: RFC 4880, section 6.2. */
+/** The bytes in all armored blocks: in a rotation, a file has one for each key. Source: RFC 4880, section 6.2. */
 export function dearmor(armored: string): Buffer {
-  const body = /-----BEGIN [^\n]+-----\n(?:[^\n]+\n)*\n([\s\S]*?)(?:\n=[A-Za-z0-9+/]{4})?\n-----END/.exec(
-    armored.replaceAll("\r", ""),
-  );
-  return Buffer.from(body?.[1] ?? "", "base64");
+  const blocks = armored
+    .replaceAll("\r", "")
+    .matchAll(/-----BEGIN [^\n]+-----\n(?:[^\n]+\n)*\n([\s\S]*?)(?:\n=[A-Za-z0-9+/]{4})?\n-----END/g);
+  return Buffer.concat([...blocks].map(([, body = ""]) => Buffer.from(body, "base64")));
 }

@@ -115,20 +115,15 @@ async function lockDirectory(directory: string): Promise<Lock> {
   const holder = spawn("flock", ["--nonblock", path, "sh", "-c", "echo held; cat"], {
     stdio: ["pipe", "pipe", "ignore"],
   });
-  const ended = new Promise<void>((resolve) => {
-    holder.once("error", () => resolve());
-    holder.once("close", () => resolve());
+  const ended = new Promise<Error | undefined>((resolve) => {
+    holder.once("error", resolve);
+    holder.once("close", () => resolve(undefined));
   });
   const held = await Promise.race([
     new Promise<boolean>((resolve) => holder.stdout.once("data", () => resolve(true))),
     ended.then(() => false),
   ]);
-  if (!held) {
-    throw new RepositoryBusy(
-      `cannot publish to ${directory}: another publication is at work there`,
-      "wait for its end, and type the command again",
-    );
-  }
+  if (!held) throw lockRefused(directory, path, holder.exitCode, await ended);
   return {
     check() {
       if (holder.exitCode === null) return;
@@ -142,6 +137,22 @@ async function lockDirectory(directory: string): Promise<Lock> {
       await ended;
     },
   };
+}
+
+/** flock(1): 1 is a lock that somebody else holds, 65 and above is one that cannot be had at all. */
+function lockRefused(
+  directory: string,
+  path: string,
+  status: number | null,
+  cause: Error | undefined,
+): RepositoryBusy | StoreFailed {
+  if (status === 1) {
+    return new RepositoryBusy(
+      `cannot publish to ${directory}: another publication is at work there`,
+      "wait for its end, and type the command again",
+    );
+  }
+  return storeError("lock", path, cause ?? new Error(`flock ended with ${status ?? "a signal"}`));
 }
 
 function storeError(verb: string, path: string, cause: unknown): StoreFailed {

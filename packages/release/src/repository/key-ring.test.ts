@@ -34,6 +34,10 @@ describe("keysAfter()", () => {
     expect(roles(turn(once, "A"))).toEqual(["A signing"]);
   });
 
+  test.each<Rotation>(["begin", "finish"])("there is nothing to %s where nothing was published", (rotation) => {
+    expect(() => turn([], "AB", rotation)).toThrow("cannot rotate: nothing was published there yet");
+  });
+
   test("a rotation has an overlap, in which both sign", () => {
     expect(roles(overlap)).toEqual(["A signing", "B signing"]);
     // In whatever order they are named, the older one signs packages.

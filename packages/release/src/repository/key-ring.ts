@@ -25,6 +25,12 @@ export function keysAfter(
   const fresh = signer.keys.filter(
     ({ fingerprint }) => !signing.some((one) => one.fingerprint === fingerprint),
   );
+  if (before.length === 0 && rotation !== undefined) {
+    throw new KeyUnfit(
+      "cannot rotate: nothing was published there yet, so no key signs it",
+      "see that --repository and --channel are right, or publish with the new key from the start",
+    );
+  }
   if (before.length > 0)
     checkOffer({ signing, missing, fresh: fresh.map(({ fingerprint }) => fingerprint) }, rotation);
   const stay = before.map((key): LedgerKey => {

@@ -236,7 +236,7 @@ function firstLine(said: string): string {
 
 function unfit(path: string, found: string, wanted: string): PackageUnfit {
   return new PackageUnfit(
-    `cannot publish ${path}: ${found}, wanted ${wanted}`,
+    `cannot take ${path}: ${found}, wanted ${wanted}`,
     "make the package again, or fetch it again",
   );
 }
