@@ -1,7 +1,8 @@
 /** From a description to the packages of it, complete or not there at all. */
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
+import { makeFolder } from "../folder.ts";
 import { writeDeb } from "./deb.ts";
 import type { PackageDescription, PackageFile, PackageFormat } from "./description.ts";
 import { rpmArchitecture, writeRpm } from "./rpm.ts";
@@ -21,7 +22,7 @@ export async function writePackages(
   { directory, formats }: Target,
   work: Work,
 ): Promise<readonly PackageFile[]> {
-  await mkdir(directory, { recursive: true });
+  await makeFolder(directory);
   const scratch = await mkdtemp(join(directory, ".packaging-"));
   try {
     const made: string[] = [];

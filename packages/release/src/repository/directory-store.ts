@@ -21,6 +21,7 @@ import {
   symlink,
 } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { makeFolder } from "../folder.ts";
 import { RepositoryBusy, StoreFailed } from "./errors.ts";
 import { fileLimitBytes, type Lock, type NamedFile, type Store, type StoredFile } from "./store.ts";
 
@@ -109,7 +110,7 @@ async function writeSynced(path: string, bytes: Uint8Array): Promise<void> {
  */
 async function lockDirectory(directory: string): Promise<Lock> {
   const path = join(directory, "kgraft", ".lock");
-  await mkdir(dirname(path), { recursive: true }).catch((cause: unknown) => {
+  await makeFolder(dirname(path)).catch((cause: unknown) => {
     throw storeError("write", path, cause);
   });
   const holder = spawn("flock", ["--nonblock", path, "sh", "-c", "echo held; cat"], {

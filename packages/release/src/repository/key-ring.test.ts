@@ -34,9 +34,12 @@ describe("keysAfter()", () => {
     expect(roles(turn(once, "A"))).toEqual(["A signing"]);
   });
 
-  test.each<Rotation>(["begin", "finish"])("there is nothing to %s where nothing was published", (rotation) => {
-    expect(() => turn([], "AB", rotation)).toThrow("cannot rotate: nothing was published there yet");
-  });
+  test.each<Rotation>(["begin", "finish"])(
+    "there is nothing to %s where nothing was published",
+    (rotation) => {
+      expect(() => turn([], "AB", rotation)).toThrow("cannot rotate: nothing was published there yet");
+    },
+  );
 
   test("a rotation has an overlap, in which both sign", () => {
     expect(roles(overlap)).toEqual(["A signing", "B signing"]);
