@@ -62,6 +62,13 @@ export const passphraseFlag: Parsed & { readonly optional: true } = {
 };
 
 export function openStore(name: string, { signal }: Context): Store {
+  // Otherwise s3:/patches, or an address of the web, becomes a folder of that name.
+  if (/^[a-z][a-z0-9+.-]*:\//i.test(name) && !name.startsWith("s3://")) {
+    throw new UsageError(
+      `cannot write to ${name}: wanted a folder, or s3://BUCKET/FOLDER`,
+      "a web server serves the folder; for a folder of this name type ./ before it",
+    );
+  }
   return name.startsWith("s3://")
     ? s3Store(name, { env: process.env, signal })
     : directoryStore(resolve(name));

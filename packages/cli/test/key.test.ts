@@ -268,6 +268,19 @@ test("kgraft key rotate: both keys sign, then the new one alone, and nothing goe
   }
 });
 
+test.each(["s3:/patches", "https://patches.example.org"])(
+  "kgraft publish makes no folder of the address %s",
+  async (address) => {
+    const words = ["publish", deb, "--repository", address, "--key", at("key.asc")];
+    expect(await kgraft(...words, "--passphrase-file", passphraseFile)).toMatchObject({
+      code: 64,
+      stderr: expect.stringContaining(
+        `kgraft: cannot write to ${address}: wanted a folder, or s3://BUCKET/FOLDER`,
+      ) as string,
+    });
+  },
+);
+
 test("kgraft key rotate begins nothing where nothing was published", async () => {
   const key = at("nowhere.asc");
   await ok("key", "new", "--name", user, "--no-passphrase", "-o", key);
