@@ -165,6 +165,18 @@ describe("a program temporary fix", () => {
     expect((await installed()).filter((line) => /^(?:ptf|kgraft-patch-6)/.test(line))).toEqual([]);
   });
 
+  test("one that brings another kernel says what that means, when zypper installs it", async () => {
+    const others = [{ name: "kernel-cloud-amd64", version: "6.1.0-54" }];
+    const ptf = { number: 1235, title: "scheduler: fix a hang", livePatches: [], others };
+    await publish((await makePtf({ ...request(), ...ptf }, { signal })).files);
+    await ok("refresh");
+    expect(await ok("install", "ptf-1235")).toMatch(
+      /kgr: WARNING: ptf-1235 brings another kernel \(kernel-cloud-amd64\): .* no live patch applies/,
+    );
+    await ok("remove", "ptf-1235");
+    await ok("remove", "kernel-cloud-amd64-6.1.0-54");
+  });
+
   test("the next regular live patch applies over it", async () => {
     await ok("install", "ptf-1234");
     const next = (
