@@ -14,6 +14,7 @@ import {
   parseLifecycleJson,
   parseLifecycleText,
 } from "../src/mod.ts";
+import { idleMachine, makeMachine } from "../../host/test/machine.ts";
 import { lintianExceptions, rpmlintExceptions } from "./linters.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
 import { newKey, publicKey, publishWith, scratch, type Scratch, signal } from "./scratch.ts";
@@ -125,6 +126,20 @@ describe("makeLifecycleData()", () => {
       .update(await told("kgraft.lifecycle"))
       .digest("hex");
     expect(stdout).toContain(`/${path} ${digest}`);
+  });
+
+  test("tells a machine that has the package of an end that is near", async () => {
+    const [deb] = await made();
+    const folder = join(place.path, "on-a-machine");
+    await execa("dpkg-deb", ["--extract", deb!.path, folder]); // both formats were asked for
+    const path = "/usr/share/lifecycle/data/kgraft.lifecycle";
+    const machine = makeMachine({ ...idleMachine, [path]: await readFile(join(folder, path)) });
+    expect(await ends()).toMatchObject({ [release]: "2027-01-01" });
+    const near = "live patches until: 2027-01-01 (30 days left: install a newer kernel)";
+    machine.epochMs = Date.UTC(2026, 11, 1, 12);
+    expect((await machine.kgr("status", "-v")).out).not.toContain("live patches until");
+    machine.epochMs = Date.UTC(2026, 11, 2, 12);
+    expect((await machine.kgr("status", "-v")).out).toContain(near);
   });
 
   test("is taken into the repository", async () => {
