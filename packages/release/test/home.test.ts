@@ -67,11 +67,12 @@ test("a signature that is interrupted leaves nothing", async () => {
   expect(await left()).toEqual({ files: [], agents: [] });
 });
 
-test("a publisher that is killed takes its agent along", async () => {
+test("a publisher that is killed takes its agent and its secret keys along", async () => {
   const program = fileURLToPath(import.meta.resolve("./killed-publisher.ts"));
   const killed = await execa(process.execPath, [program, "0", place.repository, key], { reject: false });
   expect(killed.signal).toBe("SIGKILL");
   // The agent looks every few seconds whether what it watches is there.
   for (let tries = 0; tries < 600 && (await agentHomes(tmpdir())).length > 0; tries++) await sleep(100);
   expect(await agentHomes(tmpdir())).toEqual([]);
+  expect((await left()).files.filter((name) => name.startsWith("kgraft-keys-"))).toEqual([]);
 });

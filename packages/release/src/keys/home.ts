@@ -3,7 +3,8 @@
  *
  * gpg would start an agent by itself where it misses one, and nobody ends that one for sure: a gpg that is interrupted
  * leaves one behind that is just starting, and that finds its home gone. So the agent is started here, and lives as long
- * as a program that it is given to watch: `cat`, which ends with its input, however this process ends.
+ * as a program that it is given to watch, which ends with its input, however this process ends. That program takes the
+ * home along: a publisher that is killed leaves no secret key behind.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -19,7 +20,9 @@ export interface GnupgHome extends AsyncDisposable {
 export async function openHome(options: readonly string[] = []): Promise<GnupgHome> {
   const path = await mkdtemp(join(tmpdir(), "kgraft-keys-"));
   await writeFile(join(path, "gpg-agent.conf"), ["disable-scdaemon", ...options, ""].join("\n"));
-  const watched = execa("gpg-agent", ["--homedir", path, "--quiet", "--daemon", "cat"], {
+  const lastOut = `trap '' INT TERM HUP; cat; rm -rf -- "$1"`;
+  const words = ["--homedir", path, "--quiet", "--daemon", "sh", "-c", lastOut, "sh", path];
+  const watched = execa("gpg-agent", words, {
     stdio: ["pipe", "pipe", "pipe"],
     buffer: { stdout: false, stderr: true },
     reject: false,
