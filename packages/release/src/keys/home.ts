@@ -26,6 +26,7 @@ export async function openHome(options: readonly string[] = []): Promise<GnupgHo
     stdio: ["pipe", "pipe", "pipe"],
     buffer: { stdout: false, stderr: true },
     reject: false,
+    detached: true, // not hit by what is meant for the whole group of this process
   });
   const remove = (): Promise<void> => rm(path, { recursive: true, force: true });
   // It answers when the agent has its sockets.
