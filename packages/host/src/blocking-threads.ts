@@ -34,21 +34,21 @@ export function findBlocking(system: System, patch: LivePatch): readonly Thread[
   const unmoved = patch.state === "applying" && !kgraft ? 0x30 : 0x31; // "0" or "1"
   const threads: Thread[] = [];
   try {
-    for (const pid of numbersIn(system, "/proc")) {
+    for (const pid of idsIn(system, "/proc")) {
       const process = `/proc/${pid}`;
       if (isAlone(system, process)) {
         if (stateIn(system, `${process}/${file}`) === unmoved) {
-          threads.push({ pid, tid: pid });
+          threads.push({ pid: Number(pid), tid: Number(pid) });
         }
         continue;
       }
-      for (const tid of numbersIn(system, `${process}/task`)) {
+      for (const tid of idsIn(system, `${process}/task`)) {
         let state = stateIn(system, `${process}/task/${tid}/${file}`);
         if (state === null && kgraft && tid === pid) {
           state = stateIn(system, `${process}/${file}`);
         }
         if (state === unmoved) {
-          threads.push({ pid, tid });
+          threads.push({ pid: Number(pid), tid: Number(tid) });
         }
       }
     }
@@ -58,31 +58,28 @@ export function findBlocking(system: System, patch: LivePatch): readonly Thread[
     }
     throw error;
   }
-  return threads;
+  return threads.toSorted((a, b) => a.pid - b.pid || a.tid - b.tid);
 }
 
 function isAlone(system: System, process: string): boolean {
   return system.linkCount(`${process}/task`) === 3;
 }
 
-function numbersIn(system: System, path: string): readonly number[] {
-  let names: readonly string[];
+/** Names of tasks, as they stand there: of tens of thousands few are looked at any further. */
+function idsIn(system: System, path: string): readonly string[] {
   try {
-    names = system.readDirectory(path);
+    return system.readDirectory(path).filter(isId); // not `self`
   } catch (error) {
     if (error instanceof SystemError) {
       return []; // it has just ended
     }
     throw error;
   }
-  const numbers: number[] = [];
-  for (const name of names) {
-    const value = Number(name);
-    if (value > 0) {
-      numbers.push(value); // others, such as `self`, are no numbers
-    }
-  }
-  return numbers.toSorted((a, b) => a - b);
+}
+
+function isId(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 0x31 && first <= 0x39;
 }
 
 /** First byte of the file; null for a thread that has just ended. @throws SystemError where this user may not read it */

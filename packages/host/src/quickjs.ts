@@ -98,11 +98,19 @@ function ask(question: string): string | null {
   return answer ?? "";
 }
 
+/** Without a word that is not needed: it is asked for each task. */
 function firstByte(path: string): number | null {
-  const fd = expect(n`open`, path, os.open(path, os.O_RDONLY));
+  const fd = os.open(path, os.O_RDONLY);
+  if (fd < 0) {
+    throw new SystemError(n`open`, path, errorName(-fd));
+  }
   const count = os.read(fd, buffer, 0, 16);
   os.close(fd);
-  return expect(n`read`, path, count) === 0 ? null : bufferBytes[0]!; // one was read at least
+  if (count > 0) {
+    return bufferBytes[0]!; // one was read at least
+  }
+  expect(n`read`, path, count);
+  return null;
 }
 
 function readBytes(path: string, limitBytes: number): Uint8Array {
