@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { promisify } from "node:util";
 import { afterEach, beforeEach, expect, test } from "vitest";
+import { release, runKgraft } from "./kgraft.ts";
 
 const root = resolve(import.meta.dirname, "../../..");
 let tree: string;
@@ -70,4 +71,13 @@ test("eight at once put it together side by side", async () => {
   expect(new Set(all)).toEqual(new Set(["3.0.0"]));
   const names = await readdir(join(tree, "build/command"));
   expect(names.filter((name) => name !== "current").length).toBe(1);
+});
+
+test("a cache that cannot be made ends a command, and not the wait for it", async () => {
+  const env = { KGRAFT_CACHE: "/proc/nowhere", NODE_COMPILE_CACHE: "" };
+  expect(await runKgraft(["kernel", "list"], env)).toMatchObject({ code: 0 });
+  expect(await runKgraft(["kernel", "fetch", release], env)).toMatchObject({
+    code: 74,
+    stderr: expect.stringContaining("cannot write /proc/nowhere"),
+  });
 });

@@ -3,7 +3,7 @@
  * its signature, while nothing of the machine's own apt is touched. What it answers is where a package is, how
  * large, and its SHA-256; fetching that is download.ts.
  */
-import { mkdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Architecture } from "./architecture.ts";
 import { cacheDirectory } from "./cache-directory.ts";
@@ -12,7 +12,7 @@ import { CommandFailed, IndexFailed, NoSpace, VersionNotCarried } from "./errors
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";
 import { findMirrors, keyring, sourcesList } from "./sources.ts";
-import { writeWhole } from "./write-whole.ts";
+import { makeDirectory, writeWhole } from "./write-whole.ts";
 
 export interface Apt {
   readonly suite: string;
@@ -45,9 +45,9 @@ export async function updateIndex(
   }
   await withLock(`${root}.lock`, work, async () => {
     for (const part of ["etc/apt/sources.list.d", "etc/apt/preferences.d", "var/lib/apt/lists/partial"]) {
-      await mkdir(join(root, part), { recursive: true });
+      await makeDirectory(join(root, part));
     }
-    await mkdir(join(root, "var/cache/apt/archives/partial"), { recursive: true });
+    await makeDirectory(join(root, "var/cache/apt/archives/partial"));
     await writeWhole(join(root, "var/lib/dpkg/status"), "");
     await writeWhole(join(root, "etc/apt/sources.list"), list);
     work.onProgress({ stage: "index", message: `package index of ${suite}` });

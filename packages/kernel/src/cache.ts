@@ -3,12 +3,12 @@
  * lock of a process that is gone counts for nothing.
  */
 import { createHash, randomBytes } from "node:crypto";
-import { link, mkdir, readFile, rename, rm, unlink } from "node:fs/promises";
+import { link, readFile, rename, rm, unlink } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { cacheDirectory } from "./cache-directory.ts";
 import type { OnProgress } from "./progress.ts";
-import { temporaryName, writeWhole } from "./write-whole.ts";
+import { makeDirectory, temporaryName, writeWhole } from "./write-whole.ts";
 
 export function kernelsDirectory(): string {
   return join(cacheDirectory(), "kernels");
@@ -27,7 +27,7 @@ export async function withLock<T>(
   options: { readonly onProgress: OnProgress; readonly signal: AbortSignal },
   work: () => Promise<T>,
 ): Promise<T> {
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   const mine = `${process.pid} ${await startTime(process.pid)} ${randomBytes(4).toString("hex")}\n`;
   let told = false;
   while (!(await tryLock(path, mine))) {

@@ -1,5 +1,5 @@
 /** The changelog that the distribution ships with a kernel's source: what each of its versions repaired. */
-import { mkdir, readFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { locate, updateIndex } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
@@ -9,7 +9,7 @@ import { download } from "./download.ts";
 import type { WorkOptions } from "./progress.ts";
 import { runScript } from "./run.ts";
 import { sourcePackage } from "./version.ts";
-import { writeWhole } from "./write-whole.ts";
+import { makeDirectory, writeWhole } from "./write-whole.ts";
 
 export interface ChangelogRequest {
   /** Package version, such as 6.1.192-1. */
@@ -32,7 +32,7 @@ export async function readChangelog(request: ChangelogRequest, work: WorkOptions
   const path = join(directory, wanted.version);
   const known = await readFile(path, "utf8").catch(() => undefined);
   if (known !== undefined) return known;
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   return withLock(`${path}.lock`, work, async () => {
     const apt = await updateIndex(request.suite ?? "bookworm", request.architecture ?? "amd64", work);
     const packages = await locate(apt, [wanted], work.signal);

@@ -9,7 +9,7 @@
  * have them, are the same ones with the same contents. (A file the tree does not have may come before another
  * of its name on the include path, so it always counts.)
  */
-import { mkdir, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { sha256 } from "./cache.ts";
 import { commandOf } from "./command-table.ts";
@@ -20,7 +20,7 @@ import type { UnitCommand } from "./recipe.ts";
 import { run } from "./run.ts";
 import { realFiles, type RealFiles } from "./shadow.ts";
 import { compilerPath, type KernelTree } from "./tree.ts";
-import { temporaryName, writeWhole } from "./write-whole.ts";
+import { makeDirectory, temporaryName, writeWhole } from "./write-whole.ts";
 
 export interface CompileRequest {
   /** Source path in the tree, such as `fs/ext4/mballoc.c`. */
@@ -137,7 +137,7 @@ async function compileAnew(
   place: Place,
   signal: AbortSignal,
 ): Promise<CacheEntry> {
-  await mkdir(place.directory, { recursive: true });
+  await makeDirectory(place.directory);
   const object = temporaryName(join(place.directory, basename(command.object)));
   const depfile = `${object}.d`;
   try {
@@ -157,7 +157,7 @@ async function compileAnew(
     ]);
     const changed = await countingFiles(tree, dependencies, place.files);
     const path = objectPath(place.directory, changed, command);
-    await mkdir(join(path, ".."), { recursive: true });
+    await makeDirectory(join(path, ".."));
     await rename(object, path);
     const entry: CacheEntry = { schema: "kgraft-object/1", dependencies, changed };
     await writeWhole(join(place.directory, `${changedKey(changed)}.json`), JSON.stringify(entry));

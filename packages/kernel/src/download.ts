@@ -5,13 +5,14 @@
  */
 import { createHash, type Hash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { mkdir, open, rename, rm, stat } from "node:fs/promises";
+import { open, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { PackageFile } from "./apt.ts";
 import { cacheDirectory } from "./cache-directory.ts";
 import { withLock } from "./cache.ts";
 import { DownloadFailed, isNoSpace, NoSpace } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
+import { makeDirectory } from "./write-whole.ts";
 
 /** Silence of the other side after which a download counts as cut off. */
 const stallMs = 60_000;
@@ -30,7 +31,7 @@ export async function download(
   work: WorkOptions,
   directory: string = downloadsDirectory(),
 ): Promise<readonly string[]> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
   let before = 0;
   const paths: string[] = [];

@@ -5,7 +5,7 @@
  * it), its -dbg (vmlinux with symbols, BTF, DWARF and relocations), its headers (configuration, generated headers,
  * Module.symvers), and the source they were built from. Nothing is visible under the kernel's name until all of it is there.
  */
-import { mkdir, rename, rm, stat, statfs } from "node:fs/promises";
+import { rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { readBuildId } from "@kgraft/elf";
 import {
@@ -41,7 +41,7 @@ import {
 } from "./tree.ts";
 import { unitsOf } from "./units.ts";
 import { sourcePackage } from "./version.ts";
-import { writeWhole } from "./write-whole.ts";
+import { makeDirectory, writeWhole } from "./write-whole.ts";
 
 export interface KernelRequest {
   /** What `uname -r` prints on it. */
@@ -93,7 +93,7 @@ async function prepareKernel(request: KernelRequest, work: WorkOptions): Promise
   const architecture = request.architecture ?? (/-powerpc64le/.test(release) ? "ppc64el" : "amd64");
   const directory = join(kernelsDirectory(), `.${release}.partial`);
   await removeTree(directory);
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   try {
     // 1. Which packages, where, with which hashes.
     const apt = await updateIndex(suite, architecture, work);
@@ -226,7 +226,7 @@ async function unpackBinaries(
   const image = join(directory, "image");
   const boot = `--transform=s,^\\./usr/lib/modules/${release}/vmlinuz$,./boot/vmlinuz-${release},`;
   const lib = "--transform=s,^\\./usr/lib/modules,./lib/modules,";
-  await mkdir(join(image, "boot"), { recursive: true });
+  await makeDirectory(join(image, "boot"));
   for (const path of imagePaths) {
     await unpackPackage(path, image, ["--exclude=./usr/share", boot, lib], work.signal);
   }

@@ -9,12 +9,13 @@
  * that no configuration step runs; only the tools (fixdep, modpost, objtool) are built, and what kbuild
  * regenerated on the way is put back to what was shipped.
  */
-import { cp, mkdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import { cp, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { architectures } from "./architecture.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run, runScript } from "./run.ts";
 import { type KernelRecord, makeArguments } from "./tree.ts";
+import { makeDirectory } from "./write-whole.ts";
 
 /** What no build of a unit or a module reads: three quarters of the files of a full tree are left out. */
 function leftOut(keepArch: string): readonly string[] {
@@ -36,7 +37,7 @@ export async function unpackSource(
   sourceDirectory: string,
   signal: AbortSignal,
 ): Promise<void> {
-  await mkdir(sourceDirectory, { recursive: true });
+  await makeDirectory(sourceDirectory);
   const excludes = leftOut(architectures[kernel.architecture].kbuild);
   await runScript(
     `deb=$1 to=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" |
@@ -54,7 +55,7 @@ export async function unpackPackage(
   tarArguments: readonly string[],
   signal: AbortSignal,
 ): Promise<void> {
-  await mkdir(directory, { recursive: true });
+  await makeDirectory(directory);
   await runScript(
     `deb=$1 to=$2; shift 2; dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$to" --no-same-owner "$@" -f -`,
     [packagePath, directory, ...tarArguments],

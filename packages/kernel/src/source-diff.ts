@@ -3,7 +3,7 @@
  * a patch. The two linux-source packages hold the trees as they were built, the distribution's own patches
  * applied, so their difference is the fix and nothing of the packaging.
  */
-import { mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { locate, type PackageFile, updateIndex } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
@@ -15,7 +15,7 @@ import { isNoSpace, NoSpace } from "./errors.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";
 import { sourcePackage } from "./version.ts";
-import { writeWhole } from "./write-whole.ts";
+import { makeDirectory, writeWhole } from "./write-whole.ts";
 
 export interface DiffRequest {
   /** Package versions, such as 6.1.192-1. */
@@ -138,7 +138,7 @@ async function diffFile(file: ChangedFile, scratch: string, signal: AbortSignal)
 
 async function put(path: string, content: Buffer | undefined): Promise<string> {
   if (content === undefined) return "/dev/null";
-  await mkdir(dirname(path), { recursive: true });
+  await makeDirectory(dirname(path));
   await writeFile(path, content);
   return path;
 }

@@ -11,7 +11,7 @@
  * make, are not disturbed. Scripts find their place by their own name: the directory can be moved.
  * Source: ld.so(8); GCC Internals, "Collect2"; GCC manual, "Environment Variables" (GCC_EXEC_PREFIX).
  */
-import { chmod, mkdir, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
+import { chmod, readdir, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative } from "node:path";
 import { findSection, sectionData } from "@kgraft/elf";
 import { type Apt, closureOf, type PackageFile, updateIndex, versionsOf } from "./apt.ts";
@@ -25,6 +25,7 @@ import { removeTree, unpackPackage } from "./prepare.ts";
 import type { WorkOptions } from "./progress.ts";
 import { run } from "./run.ts";
 import { type Compiler, isThere, toolchainsDirectory } from "./tree.ts";
+import { makeDirectory } from "./write-whole.ts";
 
 /** Raised whenever a toolchain's directory is laid out otherwise. */
 const layout = "kgraft-toolchain/1";
@@ -116,10 +117,10 @@ function machineArchitecture(): Architecture {
 }
 
 async function unpackAll(packages: readonly string[], root: string, signal: AbortSignal): Promise<void> {
-  await mkdir(root, { recursive: true });
+  await makeDirectory(root);
   // What base-files brings, and programs name their interpreter by.
   for (const part of ["bin", "lib", "lib64"]) {
-    await mkdir(join(root, "usr", part), { recursive: true });
+    await makeDirectory(join(root, "usr", part));
     await symlink(join("usr", part), join(root, part));
   }
   for (const path of packages) {

@@ -54,8 +54,11 @@ function withNoSpace(path: string): (error: unknown) => never {
   };
 }
 
-/** Not mkdir's own recursion: in Node 24 it never returns where a directory refuses to have any (`/proc/nowhere`). */
-async function makeDirectory(path: string): Promise<void> {
+/**
+ * Makes a folder, with what is missing above it. Not by mkdir's own recursion: in Node 24 it never returns where a
+ * directory refuses to have any (`/proc/nowhere`).
+ */
+export async function makeDirectory(path: string): Promise<void> {
   try {
     await mkdir(path);
   } catch (error) {
