@@ -85,6 +85,23 @@ describe("kgraft advisory check", () => {
   });
 });
 
+test("kgraft advisory list refuses a repository that is not there", async () => {
+  const key = join(place.path, "other.asc");
+  const user = "Example <patches@example.org>";
+  await runKgraft(["key", "new", "--name", user, "--no-passphrase", "-o", key], {
+    KGRAFT_KEY_PASSPHRASE: "",
+  });
+  const repository = join(place.path, "repositry");
+  const where = ["--repository", repository, "--key", key];
+  expect(await runKgraft(["advisory", "list", ...where], { KGRAFT_KEY_PASSPHRASE: "" })).toMatchObject({
+    code: 65,
+    stdout: "",
+    stderr: expect.stringContaining(
+      `cannot read the advisories of ${repository}: nothing was published there to channel stable`,
+    ) as string,
+  });
+});
+
 test("kgraft advisory list: what was published, and what was taken back", async () => {
   const [key, repository] = [join(place.path, "key.asc"), join(place.path, "repository")];
   const user = "Example <patches@example.org>";

@@ -26,7 +26,11 @@ async function harmed(from: string, harm: (path: string) => Promise<void>): Prom
 }
 
 const cases: readonly (readonly [string, () => Promise<string>, RegExp])[] = [
-  ["is not there", () => Promise.resolve("/nowhere/x.deb"), /cannot read \/nowhere\/x\.deb/],
+  [
+    "is not there",
+    () => Promise.resolve("/nowhere/x.deb"),
+    /cannot read \/nowhere\/x\.deb: it is not there$/,
+  ],
   ["is empty", () => harmed(good.deb, (path) => truncate(path, 0)), /it is empty, wanted a \.deb or \.rpm/],
   ["is something else", () => harmed(good.deb, (path) => writeFile(path, "#!/bin/sh\n")), /it begins with/],
   ["is a .deb cut off in its header", () => harmed(good.deb, (path) => truncate(path, 100)), /dpkg-deb says/],

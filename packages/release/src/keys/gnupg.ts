@@ -8,6 +8,7 @@
 import { readFile } from "node:fs/promises";
 import { execa } from "execa";
 import { KeyUnfit, KeySigningFailed } from "../repository/errors.ts";
+import { whyUnread } from "../unread.ts";
 import { openHome } from "./home.ts";
 import { type PublicKey, readListing } from "./listing.ts";
 
@@ -91,7 +92,7 @@ async function findKey(gpg: Gpg, name: KeyName): Promise<PublicKey> {
   if (gpg.home === undefined) return oneKey(name, await listSecretKeys(gpg, [name]));
   const bytes = await readFile(name).catch((cause: unknown) => {
     throw new KeyUnfit(
-      `cannot read the key ${name}: ${(cause as Error).message}`,
+      `cannot read the key ${name}: ${whyUnread(cause)}`,
       "name the file that kgraft key new wrote, or a fingerprint",
       { cause },
     );

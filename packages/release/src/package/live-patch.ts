@@ -12,6 +12,7 @@ import { basename } from "node:path";
 import { type Manifest, manifestSchema } from "@kgraft/contract";
 import type { ChangelogEntry } from "./changelog.ts";
 import type { PackageDescription, PackageFile, PackageFormat, Scriptlets } from "./description.ts";
+import { whyUnread } from "../unread.ts";
 import { BadPackageInput } from "./errors.ts";
 import { debVersion, patchPackageNames, type PatchVersion, rpmKernel } from "./naming.ts";
 import type { Work } from "./run.ts";
@@ -146,9 +147,8 @@ async function readBuilt(path: string): Promise<BuiltFiles> {
 
 async function readInput(path: string): Promise<Buffer> {
   return readFile(path).catch((cause: unknown) => {
-    const why = cause instanceof Error && "code" in cause ? String(cause.code) : String(cause);
     throw new BadPackageInput(
-      `cannot read ${path}: ${why}`,
+      `cannot read ${path}: ${whyUnread(cause)}`,
       "name NAME.ko as kgraft build wrote it, with NAME.json beside it",
       {
         cause,

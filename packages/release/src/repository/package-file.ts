@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { type Manifest, manifestSchema } from "@kgraft/contract";
 import { execa } from "execa";
+import { whyUnread } from "../unread.ts";
 import { PackageUnfit, ToolFailed } from "./errors.ts";
 
 export interface PackageFile {
@@ -84,7 +85,7 @@ type Facts = Omit<PackageFile, "format" | "file" | "copy" | "sha256">;
 
 async function readBounded(path: string): Promise<Buffer> {
   const file = await open(path).catch((cause: unknown) => {
-    throw new PackageUnfit(`cannot read ${path}: ${(cause as Error).message}`, "name a .deb or .rpm file", {
+    throw new PackageUnfit(`cannot read ${path}: ${whyUnread(cause)}`, "name a .deb or .rpm file", {
       cause,
     });
   });
