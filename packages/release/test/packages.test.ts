@@ -1,5 +1,5 @@
 /** Packages as the package managers' own tools see them. Nothing is installed on this machine. */
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { execa } from "execa";
@@ -186,6 +186,24 @@ describe("makePackage()", () => {
     await writeFile(other.replace(".ko", ".json"), await readFile(initial.replace(".ko", ".json")));
     const made = makePackage({ ...request, module: other, directory: home }, { signal });
     await expect(made).rejects.toThrow(/its manifest is of kgraft_patch_1_1\.ko/);
+  });
+
+  test("refuses a manifest of another kernel than the module's", async () => {
+    const edited = join(home, "edited");
+    await mkdir(edited);
+    const module = join(edited, "kgraft_patch_1_1.ko");
+    const manifest = await readFile(initial.replace(".ko", ".json"), "utf8");
+    await copyFile(initial, module);
+    await writeFile(
+      module.replace(".ko", ".json"),
+      manifest.replace('"6.1.0-55-cloud-amd64"', '"6.1.0-54-cloud-amd64"'),
+    );
+    const made = makePackage({ ...request, module, directory: edited }, { signal });
+    await expect(made).rejects.toThrow(
+      /its manifest is of kernel 6\.1\.0-54-cloud-amd64, and the module itself of 6\.1\.0-55-cloud-amd64$/,
+    );
+    await expect(made).rejects.toThrow(BadPackageInput);
+    expect(await readdir(edited)).toEqual(["kgraft_patch_1_1.json", "kgraft_patch_1_1.ko"]);
   });
 });
 

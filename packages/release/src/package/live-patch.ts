@@ -142,7 +142,21 @@ async function readBuilt(path: string): Promise<BuiltFiles> {
       "give the two files as kgraft build has written them",
     );
   }
+  const release = moduleRelease(moduleBytes);
+  if (release !== manifest.kernel.release) {
+    throw new BadPackageInput(
+      `cannot package ${path}: its manifest is of kernel ${manifest.kernel.release}, and the module itself of ${release ?? "none"}`,
+      "give the two files as kgraft build has written them",
+    );
+  }
   return { manifest, manifestBytes, moduleBytes };
+}
+
+/** The release in the module's vermagic: nothing signs the manifest, and the kernel asks the module. */
+function moduleRelease(moduleBytes: Buffer): string | undefined {
+  const at = moduleBytes.indexOf("vermagic=");
+  // A release has 64 characters at most (utsname).
+  return /^vermagic=([!-~]+)/.exec(moduleBytes.toString("latin1", at, at + 80))?.[1];
 }
 
 async function readInput(path: string): Promise<Buffer> {
