@@ -26,7 +26,9 @@ afterAll(async () => {
   await place?.[Symbol.asyncDispose]();
 });
 
+/** What is there in the end: an agent that was told to go answers at once, and is gone a moment later. */
 async function left(): Promise<{ readonly files: readonly string[]; readonly agents: readonly string[] }> {
+  for (let tries = 0; tries < 60 && (await agentHomes(tmpdir())).length > 0; tries++) await sleep(50);
   return { files: await readdir(tmpdir()), agents: await agentHomes(tmpdir()) };
 }
 
