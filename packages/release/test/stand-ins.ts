@@ -55,5 +55,5 @@ async function makeOne(
 
 /** The .repo file of that repository. */
 export function standInsSetup(folder: string): string {
-  return `[standins]\nname=standins\nbaseurl=dir:${folder}\nenabled=1\ngpgcheck=0\n`;
+  return `[standins]\nname=standins\nbaseurl=file://${folder}\nenabled=1\ngpgcheck=0\n`;
 }

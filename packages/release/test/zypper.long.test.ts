@@ -1,78 +1,24 @@
-/**
- * zypper on a machine: a live patch is a patch like any other, which it lists by its CVE and puts into force at once.
- * The system is Debian's, as everywhere here, with the stock kernel; stand-ins tell rpm of it.
- */
-import { mkdir, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+/** zypper on a machine: a live patch is a patch like any other, which it lists by its CVE and puts into force at once. */
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { makeMetapackage, makePackage, type PackageFile } from "../src/mod.ts";
-import {
-  cmdlinePatch,
-  dateSeconds,
-  hostToolPackages,
-  initialPatch,
-  maintainer,
-  signal,
-  testKernel,
-} from "./built.ts";
-import { type DebianMachine, served, startDebianMachine } from "./debian-machine.ts";
-import { newKey, publishWith, scratch, type Scratch } from "./scratch.ts";
-import { makeStandIns, standInsSetup } from "./stand-ins.ts";
+import { testKernel } from "./built.ts";
+import type { DebianMachine } from "./debian-machine.ts";
+import { patch, type RpmMachine, startRpmMachine } from "./rpm-machine.ts";
 
-const patch = "kgraft-patch-6_1_0-55-cloud-amd64";
 const sysfs = "/sys/kernel/livepatch";
-let place: Scratch;
-let key: string;
+let started: RpmMachine;
 let machine: DebianMachine;
-let request: {
-  readonly directory: string;
-  formats: readonly ["rpm"];
-  maintainer: string;
-  dateSeconds: number;
-};
 
 beforeAll(async () => {
-  place = await scratch();
-  key = await newKey(join(place.path, "key.asc"));
-  request = { directory: join(place.path, "packages"), formats: ["rpm"], maintainer, dateSeconds };
-  const kernel = await testKernel();
-  const { modulePath: module } = await initialPatch(join(place.path, "built"));
-  await publish([
-    ...(await makePackage({ ...request, module }, { signal })).files,
-    ...(await makeMetapackage({ ...request, kernel }, { signal })),
-    ...(await hostToolPackages(request.directory, { formats: ["rpm"] })),
-  ]);
-  await makeStandIns(join(place.path, "served/standins"), { kernels: ["55"], shell: false });
-  await writeFile(join(place.path, "served/standins.repo"), standInsSetup("/share/standins"));
-  machine = await startDebianMachine(kernel, join(place.path, "served"), ["zypper", "rpm"]);
+  started = await startRpmMachine({ packages: ["zypper", "rpm"], setups: "/etc/zypp/repos.d" });
+  ({ machine } = started);
 });
-afterAll(async () => {
-  await machine?.[Symbol.asyncDispose]();
-  await place?.[Symbol.asyncDispose]();
-});
-
-async function publish(files: readonly PackageFile[]): Promise<void> {
-  const repository = join(place.path, "served/patches");
-  await mkdir(repository, { recursive: true });
-  const paths = files.map(({ path }) => path);
-  await publishWith([key], repository, paths, { settings: { url: `${served}/patches` } });
-}
-
-async function publishPatch(counter: number, text: string): Promise<void> {
-  const fixes = [{ id: `CVE-2026-000${counter}`, title: "" }];
-  const name = `kgraft_patch_${counter}_1`;
-  const { modulePath: module } = await cmdlinePatch(join(place.path, "built"), name, text, fixes);
-  await publish((await makePackage({ ...request, module }, { signal })).files);
-}
+afterAll(() => started?.[Symbol.asyncDispose]());
 
 async function zypper(words: string): Promise<string> {
   return machine.ok(`zypper --non-interactive ${words}`);
 }
 
 test("kgr brings the initial live patch of the kernel, which is in force", async () => {
-  await machine.ok(
-    "mkdir -p /etc/zypp/repos.d && cp /share/standins.repo /share/patches/rpm/stable/kgraft.repo /etc/zypp/repos.d/",
-  );
   await zypper("--gpg-auto-import-keys refresh");
   await zypper("install standin-system kernel-cloud-amd64 kgr");
   expect(await machine.ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
@@ -80,11 +26,11 @@ test("kgr brings the initial live patch of the kernel, which is in force", async
 
 test("zypper patch, twice: listed by its CVE, in force at once, and no moment is unpatched", async () => {
   const heard = await machine.heardWhile(async () => {
-    await publishPatch(2, "second");
+    await started.publishPatch(2, "second");
     await zypper("refresh");
     expect(await zypper("list-patches --cve=CVE-2026-0002")).toContain("KGRAFT-6.1.0-55-cloud-amd64-2");
     await zypper("patch");
-    await publishPatch(3, "third");
+    await started.publishPatch(3, "third");
     await zypper("refresh");
     await zypper("patch");
   });
