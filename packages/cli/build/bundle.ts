@@ -17,6 +17,8 @@ const source = path.join(root, "packages/cli/src/main.ts");
 const home = path.join(root, "build/command");
 /** Who runs an older one may still have to load a part of it. */
 const KEPT_MS = 3_600_000;
+/** So much older than the clock the time of a file may be that was written just now. */
+const CLOCK_TICK_MS = 10;
 
 /**
  * A module finds the files beside it where it lies itself. And it takes of Node's own modules only what it names: for
@@ -45,6 +47,7 @@ function fromNode(_: string, names: string, module: string): string {
   return `const ${values} = process.getBuiltinModule(${module});`;
 }
 
+const began = Date.now();
 const made = await build({
   absWorkingDir: root,
   entryPoints: { command: source },
@@ -95,9 +98,13 @@ const temporary = path.join(home, `tmp-${process.pid}-${Date.now().toString(36)}
 await mkdir(temporary);
 await Promise.all(pieces.map(({ name, text }) => writeFile(path.join(temporary, name), text)));
 await rename(temporary, folder).catch(() => rm(temporary, { recursive: true })); // it was there before
-const link = path.join(home, `link-${process.pid}`);
-await symlink(path.basename(folder), link);
-await rename(link, path.join(home, "current"));
+// What was written meanwhile may have been read before: then the sources run, and the next run tries again.
+const isSettled = sources.every(([, mtimeMs]) => mtimeMs < began - CLOCK_TICK_MS);
+if (isSettled) {
+  const link = path.join(home, `link-${process.pid}`);
+  await symlink(path.basename(folder), link);
+  await rename(link, path.join(home, "current"));
+}
 
 const old = Date.now() - KEPT_MS;
 for (const name of await readdir(home)) {
