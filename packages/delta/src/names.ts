@@ -70,23 +70,33 @@ type IsMacrosOwn = (variable: Variable, sizes: ReadonlyMap<string, number>) => b
 
 const isOnceFlag: IsMacrosOwn = ({ section }) => /^\.data\.\.?(once|unlikely)$/.test(section);
 
+/** Of macros' variables that lie in no section of their own: the structure that each is. */
+const structures: ReadonlyMap<string, string> = new Map([
+  ["__key", "lock_class_key"],
+  ["_rs", "ratelimit_state"],
+]);
+
+function structureSize(name: string, sizes: ReadonlyMap<string, number>): number | undefined {
+  return sizes.get(structures.get(name) ?? "");
+}
+
 const macrosOwn: ReadonlyMap<string, IsMacrosOwn> = new Map<string, IsMacrosOwn>([
   ["__warned", isOnceFlag],
   ["__already_done", isOnceFlag],
   ["__already_printed", isOnceFlag],
   // In some macros' hands it lies wherever the compiler puts it.
   ["__print_once", ({ sizeBytes }) => sizeBytes === 1],
-  ["__key", ({ sizeBytes }, sizes) => sizeBytes === (sizes.get("lock_class_key") ?? 0)],
-  ["_rs", ({ sizeBytes }, sizes) => sizeBytes === sizes.get("ratelimit_state")],
+  ["__key", ({ sizeBytes }, sizes) => sizeBytes === (structureSize("__key", sizes) ?? 0)],
+  ["_rs", ({ sizeBytes }, sizes) => sizeBytes === structureSize("_rs", sizes)],
 ]);
 
 /** Whether a variable of that name may be a macro's own, and its type says it. */
 export function isTypedByMacro(name: string): boolean {
-  return ["__key", "_rs"].includes(staticLocalName(name) ?? "");
+  return structures.has(staticLocalName(name) ?? "");
 }
 
 /** The kernel structures whose sizes {@link isSiteStatic} wants to know. */
-export const siteTypes: readonly string[] = ["lock_class_key", "ratelimit_state"];
+export const siteTypes: readonly string[] = [...structures.values()];
 
 /** Which macro made a site static: its name without the numbers of compiler and preprocessor. */
 export function siteStaticName(name: string): string {

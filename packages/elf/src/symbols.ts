@@ -132,12 +132,11 @@ export function symbolTable(symbols: readonly ElfSymbol[]): SymbolTable {
     const at = index * SYMBOL_SIZE_BYTES;
     const isFar = isFarAway(symbol);
     if (isFar) extendedView.setUint32(index * 4, symbol.sectionIndex, true);
-    view.setUint32(at, names.add(symbol.name), true);
-    view.setUint8(at + 4, (symbol.binding << 4) | symbol.type);
-    view.setUint8(at + 5, symbol.other);
-    view.setUint16(at + 6, isFar ? SHN_XINDEX : symbol.sectionIndex, true);
-    view.setBigUint64(at + 8, symbol.value, true);
-    view.setBigUint64(at + 16, BigInt(symbol.sizeBytes), true);
+    encodeSymbol(view, at, {
+      ...symbol,
+      nameOffset: names.add(symbol.name),
+      sectionIndex: isFar ? SHN_XINDEX : symbol.sectionIndex,
+    });
   }
   const bytes = names.bytes();
   const { doubtful: _, ...chains } = chained(entries, bytes, {
@@ -145,6 +144,30 @@ export function symbolTable(symbols: readonly ElfSymbol[]): SymbolTable {
     plainSections: SHN_LORESERVE,
   });
   return openParts("a symbol table", { entries, names: bytes, extended, ...chains });
+}
+
+type Entry = Pick<ElfSymbol, "binding" | "type" | "other" | "sectionIndex" | "value" | "sizeBytes">;
+
+/** Writes the symbol's entry at `at`; its section by the index that stands in the entry itself. */
+export function encodeSymbol(
+  view: DataView,
+  at: number,
+  {
+    nameOffset,
+    binding,
+    type,
+    other,
+    sectionIndex,
+    value,
+    sizeBytes,
+  }: Entry & { readonly nameOffset: number },
+): void {
+  view.setUint32(at, nameOffset, true);
+  view.setUint8(at + 4, (binding << 4) | type);
+  view.setUint8(at + 5, other);
+  view.setUint16(at + 6, sectionIndex, true);
+  view.setBigUint64(at + 8, value, true);
+  view.setBigUint64(at + 16, BigInt(sizeBytes), true);
 }
 
 /** Whether its section's index has no room in the entry. */

@@ -23,7 +23,7 @@ import { ElfFormatError } from "./errors.ts";
 import type { ElfObject, ObjectRelocation, ObjectSection, ObjectSymbol } from "./object.ts";
 import { RELOCATION_SIZE_BYTES } from "./relocations.ts";
 import { StringTableBuilder } from "./strings.ts";
-import { SYMBOL_SIZE_BYTES } from "./symbols.ts";
+import { encodeSymbol, SYMBOL_SIZE_BYTES } from "./symbols.ts";
 
 const HEADER_SIZE_BYTES = 64;
 /** More than the largest module of a kernel. */
@@ -157,13 +157,12 @@ function symbolBytes(
   const bytes = new Uint8Array((symbols.length + 1) * SYMBOL_SIZE_BYTES);
   const view = new DataView(bytes.buffer);
   symbols.forEach((symbol, entry) => {
-    const at = (entry + 1) * SYMBOL_SIZE_BYTES;
-    view.setUint32(at, names.add(symbol.name), true);
-    view.setUint8(at + 4, (symbol.binding << 4) | symbol.type);
-    view.setUint8(at + 5, symbol.other);
-    view.setUint16(at + 6, placeIndex(object, symbol, sectionIndex), true);
-    view.setBigUint64(at + 8, BigInt(symbol.value), true);
-    view.setBigUint64(at + 16, BigInt(symbol.sizeBytes), true);
+    encodeSymbol(view, (entry + 1) * SYMBOL_SIZE_BYTES, {
+      ...symbol,
+      nameOffset: names.add(symbol.name),
+      sectionIndex: placeIndex(object, symbol, sectionIndex),
+      value: BigInt(symbol.value),
+    });
   });
   return bytes;
 }
