@@ -24,3 +24,5 @@ process.exitCode = await kgraft(process.argv.slice(2), {
   env: process.env,
   signal: interrupt.signal,
 });
+// On its own way out Node lets go of the signals first: a second Ctrl-C just then would be the exit status.
+if (interrupt.signal.aborted) process.exit();

@@ -65,7 +65,10 @@ async function link(from: string, to: string, except = ""): Promise<void> {
 async function compiled(): Promise<ReadonlyMap<string, number>> {
   const all = await readdir(objects, { recursive: true, withFileTypes: true }).catch(() => []);
   const files = all.filter((entry) => entry.isFile()).map((entry) => join(entry.parentPath, entry.name));
-  return new Map(await Promise.all(files.map(async (file) => [file, (await stat(file)).ino] as const)));
+  // One that was being written may have its own name by now.
+  const numbered = files.map(async (file) => [file, (await stat(file).catch(() => undefined))?.ino] as const);
+  const found = await Promise.all(numbered);
+  return new Map(found.filter((one): one is readonly [string, number] => one[1] !== undefined));
 }
 
 test("an interrupted plan leaves nothing half done", async () => {
