@@ -1,6 +1,8 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { isThere, type Machine } from "../../test/machine.ts";
 import { machineWithStore, pairFiles, restart, sha256Of, store } from "../../test/store.ts";
+import { defaultPolicy } from "../policy.ts";
 
 const marker = "/var/lib/kgr/inserting.json";
 
@@ -324,4 +326,15 @@ describe("kgr boot --early", () => {
     expect(await host.kgr("boot", "--early")).toMatchObject({ status: 6 });
     expect(await host.kgr("boot")).toMatchObject({ status: 6 });
   });
+});
+
+test("kgr-boot.service gives kgr the time that the default policy may take, the way back included", () => {
+  const unit = readFileSync(
+    new URL("../../etc/usr/lib/systemd/system/kgr-boot.service", import.meta.url),
+    "utf8",
+  );
+  const { busyTimeoutMs, transitionTimeoutMs } = defaultPolicy;
+  const longestMs = 2 * busyTimeoutMs + 2 * transitionTimeoutMs + 2 * busyTimeoutMs;
+  expect(unit).toContain(`# ${longestMs / 1000} s; `);
+  expect(Number(/^TimeoutStartSec=(\d+)$/m.exec(unit)?.[1])).toBeGreaterThan(longestMs / 1000);
 });
