@@ -37,6 +37,14 @@ export interface Loadable {
 /** Who asked for a patch: someone, or the boot of the machine. */
 export type AskedBy = "hand" | "boot";
 
+/** What is known beforehand of a file that is to be loaded. */
+export interface Foreknown {
+  /** Its manifest, where that is not the one beside it. */
+  readonly manifest?: Manifest;
+  /** A module of its name that is out of force may be in the kernel: it will be removed first. */
+  readonly mayBeOff?: boolean;
+}
+
 /** How loading ended. */
 export interface LoadEnd {
   readonly waitedMs: number;
@@ -47,13 +55,12 @@ export interface LoadEnd {
 /**
  * Checks a module's file, the kernel and the policy, and changes nothing. Says what is allowed but worth a word.
  *
- * @param known its manifest, where that is not the one beside it
  * @throws whatever speaks against loading it
  */
 export async function checkLoadable(
   { system, policy, dialect }: Context,
   typed: string,
-  known?: Manifest,
+  { manifest: known, mayBeOff = false }: Foreknown = {},
 ): Promise<Loadable> {
   // What begins with a dash would be an option to the programs that are run.
   const path = typed.replace(/^-/, "./-");
@@ -62,7 +69,7 @@ export async function checkLoadable(
   const info = readModuleInfo(bytes, path);
   checkRelease(system, info, path);
   // 2. The kernel: free to take it.
-  checkFree(system, info.name);
+  checkFree(system, info.name, mayBeOff);
   // 3. The manifest: this very file's.
   const manifest = known ?? (await readManifestBeside(system, path));
   const sha256 = await sha256OfFile(system, path);
@@ -84,7 +91,7 @@ export async function load(
   askedBy: AskedBy = "hand",
 ): Promise<LoadEnd> {
   const { system, policy } = context;
-  const before = await whileLocked(system, policy.busyTimeoutMs, async () => {
+  const before = await whileLocked(context, async () => {
     checkFree(system, name); // once more: another kgr may have been there first
     const active = readPatches(system).flatMap((patch) => (patch.state === "active" ? [patch.name] : []));
     await arm(context, { name, sha256 }, askedBy);
@@ -118,9 +125,10 @@ function checkRelease(system: System, info: ModuleInfo, path: string): void {
   }
 }
 
-function checkFree(system: System, name: string): void {
+function checkFree(system: System, name: string, mayBeOff = false): void {
   const patch = readPatch(system, name);
-  if (patch !== null || isLoaded(system, name)) {
+  const isOff = patch?.state === "off" && mayBeOff;
+  if (!isOff && (patch !== null || isLoaded(system, name))) {
     throw new AlreadyLoadedError(
       t`cannot load ${name}: a module of that name is loaded, ${patch?.state ?? "no live patch"}`,
       t`see it with: kgr -v patches; take it out first with: kgr unload ${name}`,
@@ -187,7 +195,7 @@ async function insertRecorded(
 /** Turns a patch that was just loaded back and removes it. */
 async function takeOut(context: Context, name: string): Promise<void> {
   const { system, policy } = context;
-  await whileLocked(system, policy.busyTimeoutMs, () => turn(context, name, false));
+  await whileLocked(context, () => turn(context, name, false));
   const options = followOptions(context, policy.transitionTimeoutMs);
   await followTransition(system, { ...options, onTimeout: "report" });
   await removeLoaded(context, name);
@@ -196,7 +204,7 @@ async function takeOut(context: Context, name: string): Promise<void> {
 /** Removes a module that is off, unless another kgr has done so, and forgets what was noted of it. */
 export async function removeLoaded(context: Context, name: string): Promise<void> {
   const { system, policy, invocation } = context;
-  await whileLocked(system, policy.busyTimeoutMs, async () => {
+  await whileLocked(context, async () => {
     if (isLoaded(system, name)) {
       await removeModule(system, name, policy.busyTimeoutMs, progressOn(system, !invocation.json));
     }

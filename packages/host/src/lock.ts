@@ -13,29 +13,39 @@
  * back what `kgr load` waits for. Where /run cannot be written to, all goes on without: the kernel itself does one
  * change at a time, the lock only keeps what kgr checks before and notes after together.
  */
+import type { Dialect } from "./dialect.ts";
 import { InterruptedError, RefusedError } from "./errors.ts";
 import { t } from "./language.ts";
 import { recordDirectory } from "./manifest-file.ts";
+import type { Policy } from "./policy.ts";
+import { progressOn } from "./progress.ts";
 import { type System, SystemError } from "./system.ts";
 import { listNames, printable, readText } from "./text.ts";
 
 const directory = `${recordDirectory}/lock`;
 const shortestPauseMs = 20;
 const longestPauseMs = 100;
+/** Most changes are done by then; what is waited for longer is told. */
+const quietMs = 1000;
+
+/** What of a command's context the lock goes by. */
+export interface Locking {
+  readonly system: System;
+  /** How long another kgr is waited for. */
+  readonly policy: Pick<Policy, "busyTimeoutMs">;
+  readonly invocation: { readonly json: boolean };
+  readonly dialect: Pick<Dialect, "program">;
+}
 
 /**
- * Does something while no other kgr does.
+ * Does something while no other kgr does, and says so when it has to wait.
  *
- * @param waitMs how long another one is waited for
  * @throws RefusedError, InterruptedError: then nothing was done
  */
-export async function whileLocked<Result>(
-  system: System,
-  waitMs: number,
-  action: () => Promise<Result>,
-): Promise<Result> {
+export async function whileLocked<Result>(locking: Locking, action: () => Promise<Result>): Promise<Result> {
+  const { system } = locking;
   const own = ownClaim(system);
-  const held = own !== null && (await acquire(system, own, waitMs));
+  const held = own !== null && (await acquire(locking, own));
   try {
     return await action();
   } finally {
@@ -46,26 +56,34 @@ export async function whileLocked<Result>(
 }
 
 /** @returns false where no claim can be made */
-async function acquire(system: System, own: string, waitMs: number): Promise<boolean> {
+async function acquire({ system, policy, invocation, dialect }: Locking, own: string): Promise<boolean> {
   const startMs = system.nowMs();
+  const progress = progressOn(system, !invocation.json);
   for (;;) {
     if (!claim(system, own)) {
       return false;
     }
     const other = otherClaim(system, own);
     if (other === null) {
+      progress.end();
       return true;
     }
     release(system, own);
     if (system.interrupted()) {
+      progress.end();
       throw new InterruptedError(t`cannot go on waiting: interrupted`, t`type: kgr -v patches`);
     }
-    if (system.nowMs() - startMs >= waitMs) {
-      const { pid, command } = other;
+    const { pid, command } = other;
+    const elapsedMs = system.nowMs() - startMs;
+    if (elapsedMs >= policy.busyTimeoutMs) {
+      progress.end();
       throw new RefusedError(
         t`cannot change live patches: process ${pid} (${command}) is changing them`,
         t`wait until it is done, and type the command again`,
       );
+    }
+    if (elapsedMs >= quietMs) {
+      progress.busy(dialect.program, t`waits for process ${pid} (${command})`, { elapsedMs, where: null });
     }
     await system.sleep(shortestPauseMs + Math.random() * (longestPauseMs - shortestPauseMs));
   }

@@ -145,6 +145,16 @@ describe("a module whose insertion takes long", () => {
     }
   });
 
+  test("another kgr says meanwhile whom it waits for, and leaves nothing of its claim", async () => {
+    const first = "kgr load /p/lp_slow.ko >/dev/null 2>&1 &";
+    const seen = "until grep -q lp_slow /proc/modules; do sleep 0.2; done";
+    const { stdout } = await run(`${first} ${seen}; pty 80 0 '' kgr load /p/lp_v1.ko; wait`);
+    expect(stdout).toMatch(/Kkgr: waits for process \d+ \(kgr load \/p\/lp_slow\.ko\), [1-4] s/);
+    expect((await run("kgr wait; ls /run/kgr/lock; kgr unload lp_v1")).stdout).toMatch(
+      /^ready\n(lp_v1: unloaded\n)?$/,
+    );
+  });
+
   test("Ctrl-C meanwhile waits for the kernel, and leaves all or nothing", async () => {
     const { stdout } = await run("pty 80 1500 $'\\003' kgr load /p/lp_slow.ko");
     expect(stdout).toContain("kgr: interrupted; what the kernel has begun it carries through first");

@@ -58,7 +58,7 @@ async function boot(context: Context, early: boolean): Promise<number> {
   }
   system.print("err", refusals.map(({ message }) => `${dialect.program}: ${message}\n`).join(""));
   // 3. Into force, with the crash guard armed.
-  const loadable = await checkLoadable(context, path, plan.patch.manifest);
+  const loadable = await checkLoadable(context, path, { manifest: plan.patch.manifest });
   if (dryRun) {
     return tell(context, "loaded", name, t`${name}: would be loaded`);
   }

@@ -48,8 +48,8 @@ export function wouldTurnOff({ state }: LivePatch): string {
 
 /** Begins to revert a patch, unless it is off or on its way. @throws NotFoundError, RefusedError, KernelRefusedError */
 export async function turnOff(context: Context, name: string): Promise<void> {
-  const { system, policy } = context;
-  await whileLocked(system, policy.busyTimeoutMs, async () => {
+  const { system } = context;
+  await whileLocked(context, async () => {
     const { state } = findPatch(system, name); // as it is now: another kgr may have been there first
     checkNoOtherTransition(system, name);
     if (state === "active" || state === "applying") {

@@ -19,7 +19,7 @@ export const enableCommand: Command = {
   brief: n`put a live patch that is being disabled into force again`,
   details: n`Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.`,
   async run(context: Context): Promise<number> {
-    const { system, invocation, policy } = context;
+    const { system, invocation } = context;
     beginChange(system);
     const { name, state } = findPatch(system, invocation.operand);
     if (state === "off") {
@@ -34,7 +34,7 @@ export const enableCommand: Command = {
       return concludeDryRun(context, "enable", name, text);
     }
     if (state === "reverting") {
-      await whileLocked(system, policy.busyTimeoutMs, () => turn(context, name, true));
+      await whileLocked(context, () => turn(context, name, true));
     }
     const waitedMs = await follow(context);
     return conclude(context, "enable", name, waitedMs, "ready");

@@ -14,14 +14,15 @@ export const installCommand: Command = {
   options: ["dry-run"],
   brief: n`have a live patch loaded at each boot`,
   details: n`Copies FILE.ko and its manifest FILE.json to where packages put live patches,\nunder the kernel release that it is for. It is in force from the next boot of\nthat kernel on; kgr load puts it into force now.`,
-  async run({ system, invocation, policy }: Context): Promise<number> {
+  async run(context: Context): Promise<number> {
+    const { system, invocation } = context;
     checkMayInstall(system);
     const path = invocation.operand.replace(/^-/, "./-");
     const installable = await checkInstallable(system, path);
     const { name, kernel } = installable.manifest;
     const dryRun = invocation.options.has("dry-run");
     if (!dryRun) {
-      await whileLocked(system, policy.busyTimeoutMs, () => install(system, installable));
+      await whileLocked(context, () => install(system, installable));
     }
     if (invocation.json) {
       const report = { action: "install", patch: name, release: kernel.release } as const;
@@ -42,7 +43,8 @@ export const uninstallCommand: Command = {
   options: ["dry-run"],
   brief: n`have a live patch no longer loaded at boot`,
   details: n`Removes what kgr install copied for the running kernel. A patch in force stays\nin force until the next boot; kgr disable ends that now.`,
-  async run({ system, invocation, policy }: Context): Promise<number> {
+  async run(context: Context): Promise<number> {
+    const { system, invocation } = context;
     checkMayInstall(system);
     const name = patchName(invocation.operand);
     const release = kernelRelease(system);
@@ -55,7 +57,7 @@ export const uninstallCommand: Command = {
     }
     const dryRun = invocation.options.has("dry-run");
     if (!dryRun) {
-      await whileLocked(system, policy.busyTimeoutMs, () => uninstall(system, patch));
+      await whileLocked(context, () => uninstall(system, patch));
     }
     if (invocation.json) {
       const report = { action: "uninstall", patch: name, release } as const;

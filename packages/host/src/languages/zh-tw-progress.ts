@@ -1,5 +1,6 @@
 /** How far it is, in Traditional Chinese. */
 export const ofProgress: readonly (readonly [string, string])[] = [
+  ["waits for process {0} ({1})", "正在等待行程 {0}（{1}）"],
   ["{0} is at work in the kernel", "{0} 正在核心中執行"],
   ["{0} is at work", "{0} 正在執行"],
   ["the kernel is busy, trying again", "核心忙碌中，重試"],
