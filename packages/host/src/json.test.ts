@@ -62,15 +62,7 @@ function disabled(): Machine {
 }
 
 function downgradable(): Machine {
-  const machine = active();
-  machine.put({
-    "/p/lp_before.ko": "",
-    "/run/kgr/load-history.json": JSON.stringify([
-      { name: "lp_before", path: "/p/lp_before.ko" },
-      { name: "lp_demo", path: "/p/lp_demo.ko" },
-    ]),
-  });
-  return machine;
+  return machineWithStore({ ...livePatchFiles("kgraft_2", 1, 0), ...pairFiles(store, "kgraft_1") });
 }
 
 function withStore(): Machine {

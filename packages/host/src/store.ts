@@ -60,8 +60,9 @@ export async function installedPatches(system: System, release: string): Promise
 }
 
 /** Below 0 where the first is older. An underscore parts numbers, as a dot does in a version. */
-function compareNames(a: string, b: string): number {
-  return compareVersions(a.replaceAll("_", "."), b.replaceAll("_", ".")) || (a < b ? -1 : 1);
+export function compareNames(a: string, b: string): number {
+  const byVersion = compareVersions(a.replaceAll("_", "."), b.replaceAll("_", "."));
+  return byVersion === 0 && a !== b ? (a < b ? -1 : 1) : byVersion;
 }
 
 /** The manifest that belongs to an installed module. The module is hashed only where two are there. */

@@ -6,7 +6,11 @@ import { bootWithManifests, makeProgram } from "./guest.ts";
 let guest: Guest;
 
 beforeAll(async () => {
-  const replaced = { lp_demo: ["vmlinux:cmdline_proc_show"] };
+  const replaced = {
+    lp_demo: ["vmlinux:cmdline_proc_show"],
+    lp_v1: ["vmlinux:version_proc_show"],
+    lp_v2: ["vmlinux:version_proc_show"],
+  };
   guest = await bootWithManifests(replaced, {}, [await makeProgram("pty")]);
 });
 afterAll(async () => {
@@ -166,11 +170,45 @@ describe("kgr downgrade", () => {
     expect((await run(inForce)).stdout).toBe("live patch 1\nlp_v1\nlp_v2\n");
   });
 
+  test("never takes another patch that was loaded before it, or one that nothing tells of", async () => {
+    const other = "cp /p/lp_stack.ko /tmp/lp_stack.ko; kgr load /tmp/lp_stack.ko && kgr unload lp_stack";
+    await run(`kgr unload lp_v1; kgr unload lp_v2; ${other}; kgr load /p/lp_v2.ko`);
+    const refusal = (why: string, path: string): object => ({
+      status: 2,
+      stdout: "",
+      stderr: `kgr: cannot downgrade lp_v2: ${why}\n     go back to the original functions with: kgr disable lp_v2; or load the other all the same: kgr load ${path}\n`,
+    });
+    await run("mv /p/lp_v1.json /tmp/kept");
+    expect(await run("kgr downgrade --yes")).toEqual(
+      expect.objectContaining(refusal("lp_v1 has no manifest that says what it is", "/p/lp_v1.ko")),
+    );
+    await run("mv /p/lp_v1.ko /tmp/gone.ko");
+    expect(await run("kgr downgrade --yes")).toEqual(
+      expect.objectContaining(
+        refusal("lp_stack, loaded before it, is not an earlier version of it", "/tmp/lp_stack.ko"),
+      ),
+    );
+    await run("mv /tmp/kept /p/lp_v1.json; mv /tmp/gone.ko /p/lp_v1.ko");
+    expect((await run(inForce)).stdout).toBe("live patch 2\nlp_v2\n");
+  });
+
+  test("takes what is installed where nothing was loaded, as after a reboot; and warns of the next boot", async () => {
+    const files = "mkdir -p /usr/lib/modules/$(uname -r); kgr install /p/lp_v1.ko && kgr install /p/lp_v2.ko";
+    await run(`${files}; rm /run/kgr/load-history.json`);
+    expect(await run("kgr downgrade --yes")).toMatchObject({
+      status: 0,
+      stdout: expect.stringMatching(/^lp_v1: ready, lp_v2 gave way\n$/) as string,
+      stderr: expect.stringContaining("end that with: kgr uninstall lp_v2\n") as string,
+    });
+    expect((await run(inForce)).stdout).toBe("live patch 1\nlp_v1\nlp_v2\n");
+    await run("kgr uninstall lp_v1; kgr uninstall lp_v2");
+  });
+
   test("says so where there is none before it", async () => {
     await run("kgr unload lp_v1; kgr unload lp_v2; rm /run/kgr/load-history.json; kgr load /p/lp_v1.ko");
     expect(await run("kgr downgrade --yes")).toMatchObject({
       status: 2,
-      stderr: expect.stringContaining("no other file was loaded") as string,
+      stderr: expect.stringContaining("neither a package nor a file has an earlier version of it") as string,
     });
   });
 });
@@ -214,13 +252,11 @@ describe("--dry-run says what would be done, and does not do it", () => {
   });
 
   test("downgrade", async () => {
-    await run(
-      "cp /p/lp_stack.ko /tmp/lp_stack.ko; kgr unload lp_demo; kgr load /tmp/lp_stack.ko; kgr unload lp_stack; kgr load /p/lp_demo.ko",
-    );
+    await run("kgr unload lp_demo; kgr load /p/lp_v1.ko; kgr unload lp_v1; kgr load /p/lp_v2.ko");
     expect(await run("kgr downgrade --dry-run")).toMatchObject({
       status: 0,
-      stdout: "lp_demo: would give way to /tmp/lp_stack.ko\n",
+      stdout: "lp_v2: would give way to /p/lp_v1.ko\n",
     });
-    expect((await run(stand)).stdout).toBe("lp_demo\nlp_demo.json\nthis has been live patched\n");
+    expect((await run("kgr patches; cat /proc/version")).stdout).toBe("lp_v2\nlive patch 2\n");
   });
 });

@@ -1,12 +1,15 @@
 import { beginChange, checkMayChange, conclude, concludeDryRun, follow } from "../change.ts";
 import type { Command, Context } from "../command.ts";
+import { findEarlier, type PassedOver } from "../earlier.ts";
 import { KernelRefusedError, RefusedError } from "../errors.ts";
 import { fileOf, readHistory } from "../history.ts";
+import { kernelRelease } from "../kernel-identity.ts";
 import { n, t } from "../language.ts";
 import { type LivePatch, patchInTransition, readPatch, readPatches } from "../livepatch.ts";
 import { checkLoadable, load, removeLoaded } from "../loading.ts";
 import { commandToDowngrade, packageOf } from "../package.ts";
 import { progressOn } from "../progress.ts";
+import { installedPatches } from "../store.ts";
 import type { System } from "../system.ts";
 import { printable } from "../text.ts";
 
@@ -17,7 +20,7 @@ export const downgradeCommand: Command = {
   operand: null,
   options: ["yes", "timeout", "on-timeout", "dry-run"],
   brief: n`go back to the live patch before the one in force`,
-  details: n`Where it came in a package, the package manager installs the version before\nit; otherwise the file that was loaded before it is loaded again. Shows what it\nwould do and asks first; --yes or klp's -n goes ahead.`,
+  details: n`Where it came in a package, the package manager installs the version before\nit; otherwise the newest earlier one of the same name but for its number is\nloaded, of the files loaded since the start and of those installed. Shows what\nit would do and asks first; --yes or klp's -n goes ahead.`,
   async run(context: Context): Promise<number> {
     const { system } = context;
     checkMayChange(system);
@@ -88,14 +91,10 @@ async function viaPackage(context: Context, current: LivePatch, command: readonl
 
 async function viaFile(context: Context, current: LivePatch): Promise<number> {
   const { system } = context;
-  const history = readHistory(system);
-  const at = history.findIndex(({ name }) => name === current.name);
-  const before = history.slice(0, Math.max(at, 0)).findLast(({ path }) => system.exists(path));
-  if (before === undefined) {
-    throw new RefusedError(
-      t`cannot downgrade ${current.name}: no package has an earlier version, and no other file was loaded`,
-      t`go back to the original functions with: kgr disable ${current.name}`,
-    );
+  // 1. What it can give way to: an earlier one of its own line, whatever else was loaded before.
+  const { patch: before, passedOver } = await findEarlier(system, current.name);
+  if (before === null) {
+    throw nothingEarlier(current.name, passedOver[0] ?? null);
   }
   const state = readPatch(system, before.name)?.state ?? "off";
   if (state !== "off") {
@@ -104,22 +103,53 @@ async function viaFile(context: Context, current: LivePatch): Promise<number> {
       t`take it out of force with: kgr disable ${current.name}`,
     );
   }
+  // 2. Whether that one may be loaded, before anything is changed for it.
+  const loadable = await checkLoadable(context, before.path, { manifest: before.manifest, mayBeOff: true });
   if (!confirmed(context, current, `kgr load ${before.path}`)) {
     return concludeDryRun(context, "downgrade", current.name, t`would give way to ${before.path}`);
   }
+  // 3. In its place. It may still be there as a module, replaced: the kernel does not enable that again.
   beginChange(system);
-  // The earlier one may still be there as a module, replaced: the kernel does not enable that again.
   if (readPatch(system, before.name) !== null) {
     await removeLoaded(context, before.name);
   }
-  const { waitedMs, replaced } = await load(context, await checkLoadable(context, before.path));
+  const { waitedMs, replaced } = await load(context, loadable);
   if (!replaced.includes(current.name)) {
     throw new KernelRefusedError(
       t`${before.name} is loaded, but does not replace ${current.name}: both are in force`,
       t`take the newer one out of force with: kgr disable ${current.name}`,
     );
   }
+  await warnOfBoot(context, current.name);
   return conclude(context, "downgrade", before.name, waitedMs, t`ready, ${current.name} gave way`);
+}
+
+function nothingEarlier(current: string, passedOver: PassedOver | null): RefusedError {
+  if (passedOver === null) {
+    return new RefusedError(
+      t`cannot downgrade ${current}: neither a package nor a file has an earlier version of it`,
+      t`go back to the original functions with: kgr disable ${current}`,
+    );
+  }
+  const { name, path } = passedOver;
+  const why = {
+    unrelated: () => t`${name}, loaded before it, is not an earlier version of it`,
+    unknown: () => t`${name} has no manifest that says what it is`,
+    "went-down": () => t`the machine went down with ${name}`,
+  }[passedOver.why]();
+  return new RefusedError(
+    t`cannot downgrade ${current}: ${why}`,
+    t`go back to the original functions with: kgr disable ${current}; or load the other all the same: kgr load ${path}`,
+  );
+}
+
+/** What is installed comes back with the next boot, whatever was done now. */
+async function warnOfBoot({ system, dialect }: Context, name: string): Promise<void> {
+  const [newest] = await installedPatches(system, kernelRelease(system));
+  if (newest?.name === name) {
+    const text = t`${name} is still installed, and comes back with the next boot; end that with: kgr uninstall ${name}`;
+    system.print("err", `${dialect.program}: ${text}\n`);
+  }
 }
 
 /** Whether to go ahead; false for a dry run. @throws RefusedError where the answer is no, or nobody can be asked */

@@ -1,3 +1,4 @@
+import { ofDowngrade } from "./zh-tw-downgrade.ts";
 import { ofProgress } from "./zh-tw-progress.ts";
 import { ofSystem } from "./zh-tw-system.ts";
 import { ofVerify } from "./zh-tw-verify.ts";
@@ -6,6 +7,7 @@ import { ofVerify } from "./zh-tw-verify.ts";
 import { lifecycleTexts } from "./zh-tw-lifecycle.ts";
 
 export const traditionalChinese: ReadonlyMap<string, string> = new Map([
+  ...ofDowngrade,
   ...ofProgress,
   ...ofSystem,
   ...ofVerify,
@@ -252,39 +254,9 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["would be turned back", "將被回復"],
   ["is being disabled already", "已在停用中"],
   ["is disabled already", "已經停用"],
-  ["go back to the live patch before the one in force", "回到生效中者之前的即時修補程式"],
-  [
-    "Where it came in a package, the package manager installs the version before\nit; otherwise the file that was loaded before it is loaded again. Shows what it\nwould do and asks first; --yes or klp's -n goes ahead.",
-    "若它來自套件，由套件管理程式安裝前一個版本；\n否則重新載入在它之前載入的檔案。先顯示將做什麼並詢問；\n--yes 或 klp 的 -n 則直接進行。",
-  ],
-  ["cannot downgrade: no live patch is in force", "無法降級：沒有生效中的即時修補程式"],
-  ["cannot downgrade: {0} is {1}", "無法降級：{0} 的狀態是 {1}"],
-  ["would be downgraded by: {0}", "將以此命令降級：{0}"],
-  ["cannot downgrade {0}: {1}", "無法將 {0} 降級：{1}"],
   ["type: {0}", "請輸入：{0}"],
-  [
-    "its package is downgraded, but it stays {0} until the next boot",
-    "其套件已降級，但在下次開機前它仍是 {0}",
-  ],
-  [
-    "cannot downgrade {0}: no package has an earlier version, and no other file was loaded",
-    "無法將 {0} 降級：沒有更早版本的套件，也未載入過其他檔案",
-  ],
-  ["go back to the original functions with: kgr disable {0}", "回到原來的函式請輸入：kgr disable {0}"],
-  [
-    "cannot downgrade {0}: it is not cumulative, {1} is {2} beside it",
-    "無法將 {0} 降級：它不是累積式的，{1} 同時處於 {2}",
-  ],
-  ["take it out of force with: kgr disable {0}", "使其失效請輸入：kgr disable {0}"],
-  ["would give way to {0}", "將讓位給 {0}"],
-  ["{0} is loaded, but does not replace {1}: both are in force", "{0} 已載入，但不取代 {1}：兩者都生效"],
-  ["take the newer one out of force with: kgr disable {0}", "使較新者失效請輸入：kgr disable {0}"],
-  ["ready, {0} gave way", "ready，{0} 已讓位"],
-  ["{0}\nDowngrade {1} so? Type yes: ", "{0}\n這樣將 {1} 降級嗎？請輸入 yes："],
   ["nobody to ask, this is no terminal", "無人可問，這不是終端機"],
   ["the answer was not yes", "回答不是 yes"],
-  ["did not downgrade {0}: {1}", "未將 {0} 降級：{1}"],
-  ["go ahead with: kgr downgrade --yes", "確定進行請輸入：kgr downgrade --yes"],
   ["put a live patch that is being disabled into force again", "讓停用中的即時修補程式重新生效"],
   [
     "Only while its transition lasts: the kernel does not enable a patch that has\nbeen disabled for good; that one must be unloaded and loaded again.",
