@@ -88,7 +88,7 @@ describe("kgr config", () => {
     const { status, out, err } = await machine("NUDGE=no\nON_TIMEOUT=\u001b[2J\n").kgr("config");
     expect(status).toBe(65);
     expect(err).toBe(
-      'kgr: /etc/kgr/kgr.conf:2: ON_TIMEOUT is "\\u001b[2J", wanted report, wait, reverse; ON_TIMEOUT=report stays in force\n',
+      'kgr: /etc/kgr/kgr.conf:2: ON_TIMEOUT is "\\u001b[2J", wanted report, wait, reverse; ON_TIMEOUT=report stays in force\n     mend that file, and look with: kgr config\n',
     );
     expect(out).toContain("NUDGE=no ");
   });
@@ -98,7 +98,9 @@ describe("kgr config", () => {
     host.put({ "/etc/kgr/kgr.conf/a": "" });
     const { status, err } = await host.kgr("config");
     expect(status).toBe(65);
-    expect(err).toBe("kgr: /etc/kgr/kgr.conf: it cannot be read (EISDIR); all defaults stay in force\n");
+    expect(err).toBe(
+      "kgr: /etc/kgr/kgr.conf: it cannot be read (EISDIR); all defaults stay in force\n     mend that file, and look with: kgr config\n",
+    );
   });
 
   test("no file", async () => {
@@ -112,7 +114,9 @@ describe("a bad line in the policy", () => {
   test("is told by a command that goes by it, which runs all the same", async () => {
     const { status, out, err } = await machine("x\n").kgr("wait");
     expect({ status, out }).toEqual({ status: 0, out: "ready\n" });
-    expect(err).toContain("kgr: /etc/kgr/kgr.conf:1: ");
+    expect(err).toMatch(
+      /^kgr: \/etc\/kgr\/kgr\.conf:1: .+\n {5}mend that file, and look with: kgr config\n$/,
+    );
   });
 
   test("is no business of one that only looks", async () => {

@@ -77,10 +77,15 @@ export function readConfig(system: System): Config {
   return { ...config, problems: [...problems, ...config.problems] };
 }
 
-/** A line on the standard error output for each thing that is wrong in the file. */
-export function problemLine({ line, message }: ConfigProblem): string {
-  const place = line === 0 ? configFile : `${configFile}:${line}`;
-  return `kgr: ${place}: ${printable(message)}\n`;
+/** A line on the standard error output for each thing that is wrong in the file, and one of what to do about it. */
+export function problemText(problems: readonly ConfigProblem[]): string {
+  const lines = problems.map(({ line, message }) => {
+    const place = line === 0 ? configFile : `${configFile}:${line}`;
+    return `kgr: ${place}: ${printable(message)}\n`;
+  });
+  return problems.length === 0
+    ? ""
+    : `${lines.join("")}     ${t`mend that file, and look with: kgr config`}\n`;
 }
 
 /** Reads the text of a policy file; of two lines with one key the last one counts, as a shell would have it. */

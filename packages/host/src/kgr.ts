@@ -3,7 +3,7 @@ import packageJson from "../package.json" with { type: "json" };
 import { parseArguments } from "./arguments.ts";
 import type { Context } from "./command.ts";
 import { commands } from "./commands.ts";
-import { problemLine, readConfig } from "./config.ts";
+import { problemText, readConfig } from "./config.ts";
 import { type Dialect, dialectOf } from "./dialect.ts";
 import { exitCodeOf } from "./errors.ts";
 import { chooseLanguage, t } from "./language.ts";
@@ -55,7 +55,7 @@ function contextOf(system: System, invocation: Context["invocation"], dialect: D
 function readPolicy(system: System): Policy {
   const { policy, problems } = readConfig(system);
   if (problems.length > 0) {
-    system.print("err", problems.map(problemLine).join(""));
+    system.print("err", problemText(problems));
   }
   return policy;
 }

@@ -1,6 +1,6 @@
 import type { ConfigReport } from "@kgraft/contract";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
-import { configFile, type ConfigEntry, problemLine, readConfig } from "../config.ts";
+import { configFile, type ConfigEntry, problemText, readConfig } from "../config.ts";
 import { n } from "../language.ts";
 
 export const configCommand: Command = {
@@ -18,9 +18,7 @@ export const configCommand: Command = {
     } else {
       printLines(system, linesOf(entries));
     }
-    if (problems.length > 0) {
-      system.print("err", problems.map(problemLine).join(""));
-    }
+    system.print("err", problemText(problems));
     return problems.length === 0 ? 0 : 65;
   },
 };

@@ -1,5 +1,6 @@
 /** What is said when the system refuses something, or another kgr is at work. */
 export const ofSystem: readonly (readonly [english: string, chinese: string])[] = [
+  ["mend that file, and look with: kgr config", "請修正該檔，再以此查看：kgr config"],
   [
     "type {0} in its place; or see what there is with: kgr patches",
     "請改輸入 {0}；或查看已載入者：kgr patches",
