@@ -11,7 +11,11 @@ let guest: Guest;
 
 beforeAll(async () => {
   guest = await bootWithManifests(
-    { lp_demo: ["vmlinux:cmdline_proc_show"] },
+    {
+      lp_demo: ["vmlinux:cmdline_proc_show"],
+      lp_v1: ["vmlinux:version_proc_show"],
+      lp_v2: ["vmlinux:version_proc_show"],
+    },
     { timeoutMs: 900_000, cpus: 2 },
   );
 });
@@ -94,28 +98,28 @@ describe("two kgr at once", () => {
   });
 });
 
+const delays = [0.02, 0.1, 0.3, 1];
+// A terminal's Ctrl-C reaches all that run there, insmod and rmmod too.
+const signals = ["INT", "TERM", "HUP", "KILL", "Ctrl-C"];
+
+/** Runs kgr, and sends it a signal after a while. */
+async function interrupted(command: string, signal: string, delay: number): Promise<CommandResult> {
+  const [start, send] = signal === "Ctrl-C" ? ["setsid kgr", "INT -$pid"] : ["kgr", `${signal} $pid`];
+  const script = `${start} ${command} >/tmp/out 2>/tmp/err & pid=$!; sleep ${delay}; kill -${send} 2>/dev/null; wait $pid; status=$?; cat /tmp/out; cat /tmp/err >&2; exit $status`;
+  return run(script);
+}
+/** What a caught signal leaves: an end in order, or how things stand and what to type. */
+function checkEnd({ status, stderr }: CommandResult, signal: string): void {
+  const byDefault = { INT: 130, TERM: 143, HUP: 129, KILL: 137, "Ctrl-C": 130 }[signal];
+  expect({ status, stderr }).toEqual({
+    status: expect.toSatisfy((code: unknown) => code === 0 || code === 130 || code === byDefault) as number,
+    stderr: expect.not.stringContaining("unexpected") as string,
+  });
+  const told = /interrupted[^]*\n {5}.*kgr /.test(stderr);
+  expect({ stderr, told }).toMatchObject({ told: status === 130 && stderr.includes("cannot") });
+}
+
 describe("a signal at any moment", () => {
-  const delays = [0.02, 0.1, 0.3, 1];
-  // A terminal's Ctrl-C reaches all that run there, insmod and rmmod too.
-  const signals = ["INT", "TERM", "HUP", "KILL", "Ctrl-C"];
-
-  /** Runs kgr, and sends it a signal after a while. */
-  async function interrupted(command: string, signal: string, delay: number): Promise<CommandResult> {
-    const [start, send] = signal === "Ctrl-C" ? ["setsid kgr", "INT -$pid"] : ["kgr", `${signal} $pid`];
-    const script = `${start} ${command} >/tmp/out 2>/tmp/err & pid=$!; sleep ${delay}; kill -${send} 2>/dev/null; wait $pid; status=$?; cat /tmp/out; cat /tmp/err >&2; exit $status`;
-    return run(script);
-  }
-  /** What a caught signal leaves: an end in order, or how things stand and what to type. */
-  function checkEnd({ status, stderr }: CommandResult, signal: string): void {
-    const byDefault = { INT: 130, TERM: 143, HUP: 129, KILL: 137, "Ctrl-C": 130 }[signal];
-    expect({ status, stderr }).toEqual({
-      status: expect.toSatisfy((code: unknown) => code === 0 || code === 130 || code === byDefault) as number,
-      stderr: expect.not.stringContaining("unexpected") as string,
-    });
-    const told = /interrupted[^]*\n {5}.*kgr /.test(stderr);
-    expect({ stderr, told }).toMatchObject({ told: status === 130 && stderr.includes("cannot") });
-  }
-
   test.each(signals)("%s in load: what is loaded has its manifest, what is not has none", async (signal) => {
     for (const delay of delays) {
       checkEnd(await interrupted("load /p/lp_demo.ko", signal, delay), signal);
@@ -153,6 +157,26 @@ describe("a signal at any moment", () => {
   });
 });
 
+describe("a signal in downgrade", () => {
+  test.each(signals)(
+    "%s: the newer one is in force or the earlier, and typed again it is the earlier",
+    async (signal) => {
+      for (const delay of delays) {
+        await run("kgr load /p/lp_v1.ko && kgr load /p/lp_v2.ko");
+        checkEnd(await interrupted("downgrade --yes", signal, delay), signal);
+        await run("sleep 1; kgr wait");
+        const { stdout } = await run("cat /proc/version");
+        expect(stdout, `after ${delay} s`).toMatch(/^live patch [12]\n$/);
+        const again = await run("kgr downgrade --yes");
+        expect(again.status, `after ${delay} s: ${stdout}${again.stderr}`).toBe(stdout.includes("2") ? 0 : 2);
+        expect((await run("cat /proc/version")).stdout, `after ${delay} s`).toBe("live patch 1\n");
+        expect(await run("kgr unload lp_v1 && kgr unload lp_v2")).toMatchObject({ status: 0 });
+        expect(await run("kgr patches; ls /run/kgr | grep ^lp_")).toMatchObject({ stdout: "" });
+      }
+    },
+  );
+});
+
 describe("a file system", () => {
   afterAll(async () => {
     await run("umount /run/kgr");
@@ -178,6 +202,19 @@ describe("a file system", () => {
       stderr: expect.not.stringContaining("cannot") as string,
     });
     expect(await run(stand)).toMatchObject({ stdout: clean });
+  });
+
+  test("that is full keeps nobody from going back to the live patch before", async () => {
+    await run("rm /run/kgr/fill; mount -o remount,size=64k /run/kgr");
+    await run("kgr load /p/lp_v1.ko; kgr load /p/lp_v2.ko; dd if=/dev/zero of=/run/kgr/fill 2>/dev/null");
+    // The record of the one that gives way to it goes first, and makes room.
+    expect(await run("kgr downgrade --yes")).toMatchObject({
+      status: 0,
+      stdout: "lp_v1: ready, lp_v2 gave way\n",
+    });
+    expect((await run("cat /proc/version")).stdout).toBe("live patch 1\n");
+    await run("kgr unload lp_v1; kgr unload lp_v2");
+    expect(await run("kgr patches; ls /run/kgr | grep ^lp_")).toMatchObject({ stdout: "" });
   });
 
   test("without an inode left: as when it is full", async () => {

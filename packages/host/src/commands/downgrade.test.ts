@@ -1,15 +1,8 @@
 /** Which file a downgrade takes, over a directory tree; by packages and in the kernel: test/policy.test.ts, apt.long.test.ts. */
 import { describe, expect, test } from "vitest";
 import { livePatchFiles, type Machine } from "../../test/machine.ts";
-import { insmod, machineWithStore, pairFiles, sha256Of, store } from "../../test/store.ts";
+import { machineWithStore, pairFiles, replacingInsmod, sha256Of, store } from "../../test/store.ts";
 
-/** insmod of a cumulative live patch: what was in force before is replaced, its module stays. */
-const replacing = `${insmod}
-cd $ROOT/sys/kernel/livepatch
-for other in *; do
-  [ "$other" = "$name" ] || { rm -r "$other"; echo "$other 16384 0 - Live 0x0 (OEK)" >>$ROOT/proc/modules; }
-done
-`;
 const rmmod = `#!/bin/sh
 rm -r $ROOT/sys/module/$1; grep -v "^$1 " $ROOT/proc/modules >$ROOT/tmp/modules; cat $ROOT/tmp/modules >$ROOT/proc/modules
 `;
@@ -24,7 +17,7 @@ function machine(
   const pairs = Object.assign({}, ...loaded.map((name) => pairFiles("/p", name))) as typeof files;
   const history = loaded.map((name) => ({ name, path: `/p/${name}.ko` }));
   return machineWithStore({
-    "/usr/sbin/insmod": replacing,
+    "/usr/sbin/insmod": replacingInsmod,
     "/usr/sbin/rmmod": rmmod,
     "/tmp/.keep": "",
     "/run/kgr/load-history.json": JSON.stringify(history),
