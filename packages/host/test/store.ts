@@ -34,12 +34,13 @@ echo 1 >$lp/enabled; echo 0 >$lp/transition; echo 1 >$ROOT/sys/module/$name/refc
 `;
 
 /** insmod of a cumulative live patch: what was in force before is replaced, its module stays. */
-export const replacingInsmod = `${insmod}
+export const replacingInsmod: string = `${insmod}
 cd $ROOT/sys/kernel/livepatch
 for other in *; do
   [ "$other" = "$name" ] || { rm -r "$other"; echo "$other 16384 0 - Live 0x0 (OEK)" >>$ROOT/proc/modules; }
 done
 `;
+
 /** A machine on which live patches can be installed, in its first boot. */
 export function machineWithStore(files: Readonly<Record<string, string | Uint8Array>> = {}): Machine {
   return makeMachine({
