@@ -23,6 +23,22 @@ export interface DebianMachine extends AsyncDisposable {
   heardWhile(work: () => Promise<void>): Promise<readonly string[]>;
   /** Down, and up again with this kernel; live patches are loaded as kgr-boot.service does it. */
   restart(kernel: KernelTree): Promise<void>;
+  /**
+   * Runs a command until one of its processes is in that call, where strace holds it, and cuts the power then. The
+   * machine starts again, and nothing is loaded yet.
+   *
+   * @param look a command that shows where things stood just before
+   * @returns both outputs of that; rejects where the command ended without having been there
+   */
+  cutAt(command: string, held: HeldCall, look: string): Promise<string>;
+}
+
+/** A call of the kernel that is held, before it does its work or after. */
+export interface HeldCall {
+  readonly name: string;
+  /** The file it is about, as the program gives it. */
+  readonly path?: string;
+  readonly side: "enter" | "exit";
 }
 
 /** What /proc/cmdline reads as, each change of it a line, until it is stopped. */
@@ -66,20 +82,22 @@ export async function startDebianMachine(
     );
     return guest;
   };
-  let guest = await boot(kernel);
+  let running = kernel;
+  let guest = await boot(running);
   // Debian's mirrors are out of reach from there, and what a kernel recommends with them.
   await guest.run(
     `rm -f /etc/apt/sources.list /etc/apt/sources.list.d/*; echo 'APT::Install-Recommends "false";' >/etc/apt/apt.conf.d/90lean`,
   );
   const run = (command: string): Promise<CommandResult> =>
     guest.run(`export DEBIAN_FRONTEND=noninteractive; ${command}`, { timeoutMs: 1_000_000 });
+  const ok = async (command: string): Promise<string> => {
+    const { status, stdout, stderr } = await run(command);
+    if (status === 0) return stdout + stderr;
+    throw new Error(`cannot run ${command} in the guest: status ${status}\n${stdout}${stderr}`);
+  };
   return {
     run,
-    async ok(command) {
-      const { status, stdout, stderr } = await run(command);
-      if (status === 0) return stdout + stderr;
-      throw new Error(`cannot run ${command} in the guest: status ${status}\n${stdout}${stderr}`);
-    },
+    ok,
     async heardWhile(work) {
       const job = guest.start(probe);
       await run("sleep 1");
@@ -91,8 +109,28 @@ export async function startDebianMachine(
     async restart(next) {
       await guest.run("sync");
       await guest.shutdown();
-      guest = await boot(next);
+      running = next;
+      guest = await boot(running);
       await guest.run("kgr boot");
+    },
+    async cutAt(command, { name, path, side }, look) {
+      const inject = `inject=${name}:delay_${side}=${holdSeconds * 1_000_000}`;
+      const about = path === undefined ? "" : `-P '${path}'`;
+      const ended = run(
+        `strace -f --seccomp-bpf -qq -o ${callLog} -e trace=${name} ${about} -e ${inject} ${command} 2>&1`,
+      ).then(({ status, stdout }): never => {
+        throw new Error(`cannot hold ${command} in ${name} ${path}: status ${status}\n${stdout}`);
+      });
+      const seen = await Promise.race([
+        ended,
+        ok(
+          `until grep -q '${side === "exit" ? " = " : name}' ${callLog}; do sleep 0.2; done 2>/dev/null; ${look}`,
+        ),
+      ]);
+      ended.catch(() => {}); // it goes with the machine
+      await guest.kill();
+      guest = await boot(running);
+      return seen;
     },
     async [Symbol.asyncDispose]() {
       await guest.kill();
@@ -100,6 +138,11 @@ export async function startDebianMachine(
     },
   };
 }
+
+/** Where strace notes the call that it holds: gone with the boot. */
+const callLog = "/run/lab/calls";
+/** Longer than anyone looks. */
+const holdSeconds = 900;
 
 /** A mirror of Debian with one of its packages, and none of its signatures. */
 export async function makeMirror(folder: string, name: string, version: string): Promise<void> {
