@@ -37,6 +37,8 @@ interface Cut {
 }
 
 interface Step {
+  /** `install`, `update` or what else the client calls it. */
+  readonly work: string;
   readonly command: string;
   /** What is typed after the cut. */
   readonly again: string;
@@ -71,6 +73,7 @@ function apt(): Client {
     side: "enter",
   });
   const step = (command: string, wanted: Version, cuts: readonly Cut[]): Step => ({
+    work: command.split(" ")[0]!,
     command: `${get} ${command}`,
     again: `${mend}; ${get} ${command}`,
     wanted,
@@ -164,6 +167,7 @@ function zypper(): Client {
   const unpacking = (patch: string): HeldCall => ({ name: "renameat", path: `${patch}.ko`, side: "enter" });
   const erasing = (file: string): HeldCall => ({ name: "unlinkat", path: file, side: "enter" });
   const step = (command: string, wanted: Version, cuts: readonly Cut[]): Step => ({
+    work: command.split(" ")[0]!,
     command: `${run} ${command}`,
     again: `${run} ${command}`,
     wanted,
@@ -281,7 +285,7 @@ describe.each([apt(), zypper()])("$name", ({ setup, installed, steps }) => {
   );
 
   test.each(rounds)(
-    "$command: the power goes, $cut.when",
+    "$work: the power goes, $cut.when",
     async ({ command, again, wanted, cut }) => {
       // 1. The cut, where it was to be.
       const { held, files, inForce, confirmed, boots, keptOut } = cut;
