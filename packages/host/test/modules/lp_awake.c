@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replaces the two functions of lp_sleep.c in which tasks sleep: who calls the new ones returns at once. */
-#include <linux/livepatch.h>
-#include <linux/module.h>
+#include "live_patch.h"
 
 static int live_lp_sleep_task(void)
 {
@@ -18,16 +17,5 @@ static struct klp_func funcs[] = {
 	{}
 };
 static struct klp_object objs[] = { { .name = "lp_sleep", .funcs = funcs }, {} };
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
 
-static int __init lp_init(void)
-{
-	return klp_enable_patch(&patch);
-}
-static void __exit lp_exit(void)
-{
-}
-module_init(lp_init);
-module_exit(lp_exit);
-MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
+module_live_patch(objs);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replaces the function of lp_busy.c in which tasks sleep: such a task blocks the transition. */
-#include <linux/livepatch.h>
-#include <linux/module.h>
 #include <linux/wait_bit.h>
+#include "live_patch.h"
 
 static bool sleeps;
 
@@ -26,16 +25,5 @@ static struct klp_func funcs[] = {
 	{ .old_name = "lp_busy_sleep", .new_func = live_lp_busy_sleep }, {}
 };
 static struct klp_object objs[] = { { .name = "lp_busy", .funcs = funcs }, {} };
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
 
-static int __init lp_init(void)
-{
-	return klp_enable_patch(&patch);
-}
-static void __exit lp_exit(void)
-{
-}
-module_init(lp_init);
-module_exit(lp_exit);
-MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
+module_live_patch(objs);

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replaces both functions of lp_pair.c, and the one that calls them: who is between the two blocks the transition. */
 #include <linux/delay.h>
-#include <linux/livepatch.h>
-#include <linux/module.h>
 #include <linux/seq_file.h>
+#include "live_patch.h"
 
 static char live_lp_pair_first(void)
 {
@@ -30,16 +29,5 @@ static struct klp_func funcs[] = {
 	{}
 };
 static struct klp_object objs[] = { { .name = "lp_pair", .funcs = funcs }, {} };
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
 
-static int __init lp_init(void)
-{
-	return klp_enable_patch(&patch);
-}
-static void __exit lp_exit(void)
-{
-}
-module_init(lp_init);
-module_exit(lp_exit);
-MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
+module_live_patch(objs);

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /* Replaces what /proc/cmdline prints: as the kernel's own samples/livepatch/livepatch-sample.c does. */
-#include <linux/livepatch.h>
-#include <linux/module.h>
 #include <linux/seq_file.h>
+#include "live_patch.h"
 
 static int live_cmdline_proc_show(struct seq_file *m, void *v)
 {
@@ -14,16 +13,5 @@ static struct klp_func funcs[] = {
 	{ .old_name = "cmdline_proc_show", .new_func = live_cmdline_proc_show }, {}
 };
 static struct klp_object objs[] = { { .funcs = funcs }, {} };
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs };
 
-static int __init lp_init(void)
-{
-	return klp_enable_patch(&patch);
-}
-static void __exit lp_exit(void)
-{
-}
-module_init(lp_init);
-module_exit(lp_exit);
-MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
+module_live_patch(objs);

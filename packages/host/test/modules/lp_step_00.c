@@ -3,9 +3,8 @@
  * One of a row of live patches: /proc/cmdline shows its name. The tests write more of them from this one's file, in
  * which its name is put in place of 00. Built as lp_whole_00 too, a cumulative patch, which replaces all before it.
  */
-#include <linux/livepatch.h>
-#include <linux/module.h>
 #include <linux/seq_file.h>
+#include "live_patch.h"
 
 #ifndef CUMULATIVE
 #define CUMULATIVE false
@@ -21,16 +20,5 @@ static struct klp_func funcs[] = {
 	{ .old_name = "cmdline_proc_show", .new_func = live_cmdline_proc_show }, {}
 };
 static struct klp_object objs[] = { { .funcs = funcs }, {} };
-static struct klp_patch patch = { .mod = THIS_MODULE, .objs = objs, .replace = CUMULATIVE };
 
-static int __init lp_init(void)
-{
-	return klp_enable_patch(&patch);
-}
-static void __exit lp_exit(void)
-{
-}
-module_init(lp_init);
-module_exit(lp_exit);
-MODULE_LICENSE("GPL");
-MODULE_INFO(livepatch, "Y");
+module_live_patch(objs, .replace = CUMULATIVE);
