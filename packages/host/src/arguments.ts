@@ -102,7 +102,6 @@ export async function parseArguments<Command extends Shape>(
   if (command !== null && !help && !version) {
     checkShape(command, operands, words);
   }
-  const timeout = words.options.get("timeout");
   return {
     command,
     operand: operands[0] ?? "",
@@ -113,7 +112,7 @@ export async function parseArguments<Command extends Shape>(
     version,
     options: words.options,
     noWait: words.options.has("no-wait"),
-    timeoutMs: timeout === undefined ? null : parseSeconds(timeout),
+    timeoutMs: timeoutMsOf(name, words),
   };
 }
 
@@ -177,12 +176,24 @@ function findOption(word: string): { readonly name: OptionName; readonly value: 
   return null;
 }
 
+/** The options before the operand: one that took the operand for its own is what is wrong then. */
 function checkShape(command: Shape, operands: readonly string[], words: Words): void {
   const hint = t`type: kgr ${command.name} --help`;
+  for (const [option, value] of words.options) {
+    if (!command.options.includes(option)) {
+      throw new UsageError(t`cannot run ${command.name}: it has no option --${option}`, hint);
+    }
+    const { argument } = optionTable[option];
+    if (!isChoice(argument, value) || (argument === "FILE" && value === "")) {
+      throw new UsageError(t`cannot read --${option}: found ${shown(value)}, wanted ${argument}`, hint);
+    }
+  }
+  timeoutMsOf(command.name, words);
   const wanted = command.operand === null ? 0 : 1;
-  if (operands.length !== wanted && command.operand?.endsWith("...]") !== true) {
-    const wantedList = command.operand ?? t`no operand`;
+  const any = command.operand?.endsWith("...]") === true;
+  if ((operands.length !== wanted && !any) || operands.includes("")) {
     const found = operands.length === 0 ? t`nothing` : JSON.stringify(operands.join(" "));
+    const wantedList = command.operand ?? t`no operand`;
     const list = t`found ${found}, wanted ${wantedList}`;
     throw new UsageError(t`cannot run ${command.name}: ${list}`, hint);
   }
@@ -190,18 +201,11 @@ function checkShape(command: Shape, operands: readonly string[], words: Words): 
     const found = t`found ${JSON.stringify(operands[0])}, wanted ${command.operand}`;
     throw new UsageError(t`cannot run ${command.name}: ${found}`, hint);
   }
-  for (const [option, value] of words.options) {
-    if (!command.options.includes(option)) {
-      throw new UsageError(t`cannot run ${command.name}: it has no option --${option}`, hint);
-    }
-    const { argument } = optionTable[option];
-    if (!isChoice(argument, value) || (argument === "FILE" && value === "")) {
-      throw new UsageError(
-        t`cannot read --${option}: found ${JSON.stringify(value)}, wanted ${argument}`,
-        hint,
-      );
-    }
-  }
+}
+
+/** What was typed, as a message shows it. */
+function shown(text: string): string {
+  return text === "" ? t`nothing` : JSON.stringify(text);
 }
 
 /** Whether a word is among those that may stand there; any is where there is no list. */
@@ -211,12 +215,16 @@ function isChoice(argument: string | null, word: string | undefined): boolean {
 
 const longestSeconds = 86_400;
 
-function parseSeconds(text: string): number {
+function timeoutMsOf(command: string, words: Words): number | null {
+  const text = words.options.get("timeout");
+  if (text === undefined) {
+    return null;
+  }
   const seconds = Number(text);
   if (!/^\d+(\.\d+)?$/.test(text) || seconds > longestSeconds) {
     throw new UsageError(
-      t`cannot read --timeout: found ${JSON.stringify(text)}, wanted seconds from 0 to ${longestSeconds}`,
-      t`type for example: kgr wait --timeout 61`,
+      t`cannot read --timeout: found ${shown(text)}, wanted seconds from 0 to ${longestSeconds}`,
+      t`type for example: kgr ${command} --timeout 61`,
     );
   }
   return Math.round(seconds * 1000);

@@ -12,6 +12,8 @@ test.each([
   ["laod", "load"],
   ["patch", "patches"],
   ["life", "lifecycle"],
+  ["block", "blocking"],
+  ["blocking_t", "blocking_threads"],
   ["blocking-threads", "blocking_threads"],
   ["uninstal", "uninstall"],
   ["vex", "vex"],

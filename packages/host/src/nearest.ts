@@ -1,6 +1,7 @@
 /**
- * The word that someone meant who typed another: the only one that begins so, or the one that the fewest single steps lead to, where a step puts in,
- * leaves out or changes a letter, or swaps two neighbours (Damerau and Levenshtein).
+ * The word that someone meant who typed another: the one that begins so (of `blocking` and `blocking_threads` the
+ * first), or the one that the fewest single steps lead to, where a step puts in, leaves out or changes a letter, or swaps
+ * two neighbours (Damerau and Levenshtein).
  */
 
 /** More steps than that, or than a third of the word has letters, and it is another word. */
@@ -10,8 +11,9 @@ const mostSteps = 2;
 export function nearest(typed: string, words: readonly string[]): string | null {
   const plain = typed.slice(0, 64).toLowerCase().replaceAll("_", "-");
   const begun = words.filter((word) => plain.length > 2 && word.replaceAll("_", "-").startsWith(plain));
-  if (begun.length === 1) {
-    return begun[0]!; // there is one
+  const [first] = begun.toSorted((one, other) => one.length - other.length);
+  if (first !== undefined && begun.every((word) => word.startsWith(first))) {
+    return first;
   }
   let best: string | null = null;
   let fewest = Math.min(mostSteps, Math.floor(plain.length / 3)) + 1;

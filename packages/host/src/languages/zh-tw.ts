@@ -95,7 +95,7 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
     "cannot read --timeout: found {0}, wanted seconds from 0 to {1}",
     "無法辨識 --timeout：得到 {0}，需要 0 到 {1} 的秒數",
   ],
-  ["type for example: kgr wait --timeout 61", "例如輸入：kgr wait --timeout 61"],
+  ["type for example: kgr {0} --timeout 61", "例如輸入：kgr {0} --timeout 61"],
   ["cannot change live patches: this user is not root", "無法變更即時修補程式：此使用者不是 root"],
   ["type the command after: sudo", "請在命令前加上：sudo"],
   [
