@@ -73,6 +73,15 @@ test("eight at once put it together side by side", async () => {
   expect(names.filter((name) => name !== "current").length).toBe(1);
 });
 
+test("eight at once find it out of date", async () => {
+  for (let round = 0; round < 5; round++) {
+    await version();
+    await setVersion(`4.0.${round}`);
+    const all = await Promise.all(Array.from({ length: 8 }, version));
+    expect(new Set(all)).toEqual(new Set([`4.0.${round}`]));
+  }
+});
+
 test("a cache that cannot be made ends a command, and not the wait for it", async () => {
   const env = { KGRAFT_CACHE: "/proc/nowhere", NODE_COMPILE_CACHE: "" };
   expect(await runKgraft(["kernel", "list"], env)).toMatchObject({ code: 0 });
