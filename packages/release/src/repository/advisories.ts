@@ -162,17 +162,32 @@ export function feedFolder(channel: string): string {
 /** Each advisory as itself, as OSV and as OpenVEX; then the index by which a reader finds what is new. */
 export async function writeFeeds({ store, ledger, since }: FeedsRequest): Promise<void> {
   const { channel, advisories, settings } = ledger;
-  const folder = feedFolder(channel);
   for (const record of advisories.filter(({ updated }) => updated >= since)) {
     const advisory = await readAdvisory(store, channel, record);
-    const vex = openVexDocument(advisory, settings.origin);
-    const file = `${record.id}.json`;
-    await store.writePointer(`${folder}/${file}`, Buffer.from(jsonText(advisory)));
-    await store.writePointer(`${folder}/osv/${file}`, Buffer.from(jsonText(osvRecord(advisory))));
-    if (vex !== undefined) await store.writePointer(`${folder}/openvex/${file}`, Buffer.from(jsonText(vex)));
+    for (const [path, text] of feedFiles(advisory, channel, settings.origin))
+      await store.writePointer(path, Buffer.from(text));
   }
+  const [path, text] = feedIndex(ledger);
+  await store.writePointer(path, Buffer.from(text));
+}
+
+type PlainFile = readonly [path: string, text: string];
+
+/** What the feeds have of one advisory. */
+export function feedFiles(advisory: Advisory, channel: string, origin: string): readonly PlainFile[] {
+  const folder = feedFolder(channel);
+  const file = `${advisory.id}.json`;
+  const vex = openVexDocument(advisory, origin);
+  return [
+    [`${folder}/${file}`, jsonText(advisory)],
+    [`${folder}/osv/${file}`, jsonText(osvRecord(advisory))],
+    ...(vex === undefined ? [] : [[`${folder}/openvex/${file}`, jsonText(vex)] as const]),
+  ];
+}
+
+export function feedIndex({ channel, advisories }: Ledger): PlainFile {
   const index = advisories.map(({ id, updated }) => ({ id, updated: timeText(updated) }));
-  await store.writePointer(`${folder}/osv/modified_id.csv`, Buffer.from(osvIndex(index)));
+  return [`${feedFolder(channel)}/osv/modified_id.csv`, osvIndex(index)];
 }
 
 function jsonText(value: object): string {

@@ -8,13 +8,14 @@ import { join } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { execa } from "execa";
 import { type SignedData, verifySigned } from "../keys/verify.ts";
+import { feedFiles, feedIndex, readAdvisory } from "./advisories.ts";
 import { dateText } from "./apt-index.ts";
 import { sha256 } from "./blocks.ts";
 import { aptFolder, rpmFolder, trustFiles } from "./draw.ts";
 import type { Ledger } from "./ledger.ts";
 import { filesOf } from "./lifecycle.ts";
 import { openRpmKeyring, type RpmKeyring } from "./rpm-keyring.ts";
-import { readState } from "./state.ts";
+import { finishedPath, readState } from "./state.ts";
 import type { Store } from "./store.ts";
 
 export interface CheckRequest {
@@ -74,7 +75,7 @@ export async function checkRepository(request: CheckRequest): Promise<CheckRepor
     else if (there.sha256 !== hash)
       looker.say(path, `the index says its hash is ${there.sha256}, the ledger ${hash}`);
   }
-  // 4. What is not signed itself, and machines believe: keys, and each kernel's end.
+  // 4. What is not signed itself, and readers believe: keys, each kernel's end, advisories and their feeds.
   if (ledger !== undefined) await looker.plainFiles(ledger);
   return { channel: request.channel, findings, packages: files.size, validUntil: release?.validUntil };
 }
@@ -255,12 +256,28 @@ class Looker {
   }
 
   async plainFiles(ledger: Ledger): Promise<void> {
-    for (const [path, text] of [...trustFiles(ledger), ...filesOf(ledger.channel, ledger.lifecycle)]) {
+    const { channel, lifecycle } = ledger;
+    await this.#plain(channel, [...trustFiles(ledger), ...filesOf(channel, lifecycle), feedIndex(ledger)]);
+    for (const record of ledger.advisories) {
+      try {
+        const advisory = await readAdvisory(this.#request.store, channel, record);
+        await this.#plain(channel, feedFiles(advisory, channel, ledger.settings.origin));
+      } catch (error) {
+        this.#take(record.id, error);
+      }
+    }
+  }
+
+  async #plain(
+    channel: string,
+    files: readonly (readonly [path: string, text: string | Buffer])[],
+  ): Promise<void> {
+    for (const [path, text] of files) {
       const bytes = await this.#read(path);
       if (bytes !== undefined && bytes.toString("utf8") !== text.toString()) {
         this.say(
           path,
-          "it says something else than the ledger: publish again, with no package if there is none",
+          `it says something else than the ledger: remove ${finishedPath(channel)} and publish again, with no package if there is none`,
         );
       }
     }

@@ -125,7 +125,8 @@ export async function publishRead(
 
     // 6. What clients read first, then the feeds and the lifecycle data.
     await writePointers(store, drawing);
-    await writeFeeds({ store, ledger, since: state.finishedTime });
+    const sameOrigin = state.ledger?.settings.origin === ledger.settings.origin;
+    await writeFeeds({ store, ledger, since: sameOrigin ? state.finishedTime : 0 });
     await writeLifecycle(store, ledger, finishedAnother ? undefined : state.ledger?.lifecycle);
     await markFinished(store, ledger);
 

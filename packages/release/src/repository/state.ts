@@ -26,7 +26,7 @@ export function ownFolder(channel: string): string {
 }
 
 const pointerPath = (channel: string): string => `${ownFolder(channel)}/ledger.asc`;
-const finishedPath = (channel: string): string => `${ownFolder(channel)}/finished`;
+export const finishedPath = (channel: string): string => `${ownFolder(channel)}/finished`;
 const ledgerPath = (channel: string, hash: string): string => `${ownFolder(channel)}/ledgers/${hash}.json`;
 
 /** @param trusted armored public keys @throws RepositoryUnfit */
