@@ -37,6 +37,7 @@ interface Flags extends RepositoryFlags, TrustFlags {
   readonly keepVersions?: number;
   readonly keepDays?: number;
   readonly lifecycle?: string;
+  readonly onRequest?: boolean;
   readonly json: boolean;
 }
 
@@ -65,6 +66,7 @@ function settingsOf({
   validDays,
   keepVersions,
   keepDays,
+  onRequest,
 }: Flags): NonNullable<PublishRequest["settings"]> {
   return {
     ...(origin !== undefined && { origin }),
@@ -72,6 +74,7 @@ function settingsOf({
     ...(validDays !== undefined && { validDays }),
     ...(keepVersions !== undefined && { keepVersions }),
     ...(keepDays !== undefined && { keepDays }),
+    ...(onRequest !== undefined && { onRequest }),
   };
 }
 
@@ -108,6 +111,7 @@ function publicationLines(publication: Publication, flags: Flags, style: Style):
     ...advisories.map((id) => `  advisory ${id}`),
     ...(publication.finishedAnother ? ["an interrupted publication was finished along the way"] : []),
     ...(flags.retract === undefined ? [] : pinLines(removed)),
+    ...unaskedLines(publication),
     `${style.bold(`${flags.repository} ${channel}`)}: publication ${revision}, valid until ${day}`,
   ];
 }
@@ -124,6 +128,16 @@ function pinLines(removed: Publication["removed"]): readonly string[] {
       "  Pin-Priority: -1",
     ]),
     `  and type there: apt install --allow-downgrades ${debs[0]?.name ?? ""}=VERSION`,
+  ];
+}
+
+/** Of dnf and apt, which know no program temporary fixes. */
+function unaskedLines({ added, channel, onRequest }: Publication): readonly string[] {
+  const names = new Set(added.map(({ name }) => name).filter((name) => /^ptf-\d+$/.test(name)));
+  if (names.size === 0 || onRequest) return [];
+  return [
+    `warning: apt and dnf install ${[...names].join(", ")} unasked, as an update, on every machine that has channel ${channel}`,
+    "  publish program temporary fixes into a channel of their own: --channel ptf --on-request",
   ];
 }
 
@@ -223,6 +237,11 @@ export const publishCommand: Command<Context> = buildCommand<Flags, string[], Co
         brief:
           "Policy: until when patches are made for a kernel; 12 months at first, kept until said otherwise",
         placeholder: "FILE.json",
+        optional: true,
+      },
+      onRequest: {
+        kind: "boolean",
+        brief: "Machines take from it only what they are told to; kept until said otherwise",
         optional: true,
       },
       json: jsonFlag,

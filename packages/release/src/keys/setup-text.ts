@@ -5,6 +5,8 @@ export interface SetupFacts {
   readonly url: string;
   readonly channel: string;
   readonly origin: string;
+  /** See `RepositorySettings`. zypper and dnf know no such thing of a repository: it is switched off until it is named. */
+  readonly onRequest?: boolean;
 }
 
 /** The key that a machine trusts: in a file of its own, or there and then (apt 2.3.10 and later). */
@@ -35,14 +37,14 @@ export function aptSetup(
  * for both, and passes over that line. Source: libzypp, zypp/RepoInfo.cc (pkgGpgCheckIsMandatory); dnf.conf(5).
  */
 export function rpmSetup(
-  { url, channel, origin }: SetupFacts,
+  { url, channel, origin, onRequest = false }: SetupFacts,
   key = `${url}/rpm/${channel}/repodata/repomd.xml.key`,
 ): string {
   return `${[
     `[kgraft-${channel}]`,
     `name=${origin}`,
     `baseurl=${url}/rpm/${channel}`,
-    "enabled=1",
+    `enabled=${onRequest ? 0 : 1}`,
     "autorefresh=1",
     "repo_gpgcheck=1",
     "gpgcheck=1",

@@ -11,6 +11,7 @@ export interface ReleaseFacts {
   /** Seconds since 1970. */
   readonly time: number;
   readonly validDays: number;
+  readonly onRequest: boolean;
   readonly indexes: ReadonlyMap<string, IndexFile>;
 }
 
@@ -22,7 +23,7 @@ export function indexFolder(architecture: string): string {
 }
 
 /** The text that is signed into InRelease. @param facts by architecture, in `indexes` */
-export function releaseText({ origin, channel, time, validDays, indexes }: ReleaseFacts): string {
+export function releaseText({ origin, channel, time, validDays, onRequest, indexes }: ReleaseFacts): string {
   const hashes = [...indexes].flatMap(([architecture, index]) => {
     const folder = indexFolder(architecture);
     return [
@@ -41,6 +42,8 @@ export function releaseText({ origin, channel, time, validDays, indexes }: Relea
     `Components: ${component}`,
     "Description: live patches of the Linux kernel",
     "Acquire-By-Hash: yes",
+    // Priority 1: apt takes nothing from it by itself, apt_preferences(5).
+    ...(onRequest ? ["NotAutomatic: yes"] : []),
     "SHA256:",
     ...hashes,
   ].join("\n")}\n`;

@@ -95,9 +95,9 @@ export function trustFiles(ledger: Ledger): Drawing["pointers"] {
 /** What an administrator copies onto a machine, where it is known under which address machines find all this. */
 function setupFiles(ledger: Ledger): Drawing["pointers"] {
   const { channel } = ledger;
-  const { url, origin } = ledger.settings;
+  const { url, origin, onRequest = false } = ledger.settings;
   if (url === undefined) return [];
-  const facts = { url, channel, origin };
+  const facts = { url, channel, origin, onRequest };
   return [
     [`${aptFolder(channel)}/kgraft.sources`, aptSetup(facts, { armored: aptKeys(ledger) })],
     [`${rpmFolder(channel)}/kgraft.repo`, rpmSetup(facts)],
@@ -121,9 +121,9 @@ async function drawApt({ channel, time, settings, groups }: Ledger, texts: Texts
     const blocks = [...(groups[`deb-${architecture}`] ?? []), ...(groups["deb-all"] ?? [])];
     indexes.set(architecture, await joinBlocks(blocks, "Packages", debKind, texts));
   }
-  const { origin, validDays } = settings;
+  const { origin, validDays, onRequest = false } = settings;
   return {
-    release: releaseText({ origin, channel, time, validDays, indexes }),
+    release: releaseText({ origin, channel, time, validDays, onRequest, indexes }),
     lasting: [...indexes].map(([architecture, { sha256, compressed }]) => [
       `${aptFolder(channel)}/${indexFolder(architecture)}/by-hash/SHA256/${sha256}`,
       compressed,

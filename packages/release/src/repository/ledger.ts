@@ -71,6 +71,8 @@ export interface RepositorySettings {
   readonly keepDays: number;
   /** Until when live patches are made for a kernel. */
   readonly lifecycle: LifecyclePolicy;
+  /** Whether machines take from it only what they are told to, as of a channel of program temporary fixes. */
+  readonly onRequest?: boolean;
 }
 
 export interface Ledger {
@@ -112,6 +114,7 @@ export const ledgerSchema: z.ZodMiniType<Ledger> = z.strictObject({
     keepDays: count,
     url: z.exactOptional(z.string().check(z.regex(/^https?:\/\/[^\s"'<>]{1,1000}$/))),
     lifecycle: lifecyclePolicySchema,
+    onRequest: z.exactOptional(z.boolean()),
   }),
   keys: z.array(
     z.strictObject({

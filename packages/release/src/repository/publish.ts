@@ -52,6 +52,8 @@ export interface Publication {
   readonly advisories: readonly string[];
   /** Seconds since 1970. */
   readonly validUntil: number;
+  /** Whether machines take from the channel only what they are told to. */
+  readonly onRequest: boolean;
   /** Whether an interrupted publication came to its end along the way. */
   readonly finishedAnother: boolean;
 }
@@ -144,6 +146,7 @@ export async function publishRead(
       removed: plan.removed,
       advisories: plan.told.changed.map(({ id }) => id),
       validUntil: time + ledger.settings.validDays * 86_400,
+      onRequest: ledger.settings.onRequest ?? false,
       finishedAnother,
     };
   } finally {

@@ -9,6 +9,7 @@ export interface ChannelTrust {
   readonly url: string;
   readonly channel: string;
   readonly origin: string;
+  readonly onRequest?: boolean;
   /** Of the keys that sign now. */
   readonly fingerprints: readonly string[];
   /** Armored: those that sign now; and for rpm also those that signed packages which are still there. */
@@ -30,7 +31,15 @@ export async function readTrust(
       "publish with --url, and with no package if there is none",
     );
   }
-  const { url, origin } = ledger.settings;
+  const { url, origin, onRequest = false } = ledger.settings;
   const fingerprints = signingKeys(ledger.keys).map(({ fingerprint }) => fingerprint);
-  return { url, channel, origin, fingerprints, aptKeys: aptKeys(ledger), rpmKeys: rpmKeys(ledger) };
+  return {
+    url,
+    channel,
+    origin,
+    onRequest,
+    fingerprints,
+    aptKeys: aptKeys(ledger),
+    rpmKeys: rpmKeys(ledger),
+  };
 }
