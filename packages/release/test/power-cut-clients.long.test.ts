@@ -4,7 +4,8 @@
  *
  * The moment is hit and not guessed: strace holds one process of the client in one call of the kernel, and what is seen
  * in the files and in sysfs is part of the test. Three rounds, each of which begins where the one before ended: the
- * files half there or half gone; in the scriptlet; behind it, before the client ends.
+ * files half there or half gone; in the scriptlet; behind it, before the client ends. In these all that was done has
+ * reached the disk; in a fourth nothing has but what somebody waited for.
  */
 import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -34,6 +35,8 @@ interface Cut {
   readonly keptOut?: Version;
   /** What is typed afterwards, where not what is typed after each cut of the step. */
   readonly again?: string;
+  /** The files with contents after the cut, where the kernel has written nothing by itself. */
+  readonly onDisk?: readonly string[];
 }
 
 interface Step {
@@ -108,6 +111,15 @@ function apt(): Client {
           confirmed: true,
           boots: "second",
         },
+        {
+          when: "loaded, in the scriptlet, nothing written by itself",
+          held: loaded,
+          files: both(names.second),
+          inForce: "second",
+          boots: "original",
+          keptOut: "second",
+          onDisk: both(names.second),
+        },
       ]),
       step("upgrade", "third", [
         {
@@ -132,6 +144,15 @@ function apt(): Client {
           inForce: "third",
           confirmed: true,
           boots: "third",
+        },
+        {
+          when: "loaded, in the scriptlet, nothing written by itself",
+          held: loaded,
+          files: both(names.third),
+          inForce: "third",
+          boots: "original",
+          keptOut: "third",
+          onDisk: both(names.third),
         },
       ]),
       step(`remove ${name}`, "original", [
@@ -204,6 +225,16 @@ function zypper(): Client {
           confirmed: true,
           boots: "second",
         },
+        {
+          when: "loaded, in the scriptlet, nothing written by itself",
+          held: loaded,
+          files: both(names.second),
+          inForce: "second",
+          boots: "original",
+          keptOut: "second",
+          again: once("2-1"),
+          onDisk: both(names.second),
+        },
       ]),
       step("update", "third", [
         {
@@ -230,6 +261,15 @@ function zypper(): Client {
           confirmed: true,
           boots: "third",
           again: once("3-1"),
+        },
+        {
+          when: "before the scriptlet, nothing written by itself",
+          held: { name: "execve", path: script, side: "enter" },
+          files: [...both(names.second), ...both(names.third)],
+          inForce: "second",
+          boots: "second",
+          again: once("3-1"),
+          onDisk: both(names.second),
         },
       ]),
       {
@@ -280,18 +320,25 @@ describe.each([apt(), zypper()])("$name", ({ setup, installed, steps }) => {
     await place?.[Symbol.asyncDispose]();
   });
 
-  const rounds = [0, 1, 2].flatMap(
-    (round) => steps.map(({ cuts, ...step }) => ({ ...step, cut: cuts[round]! })), // each has three
+  const rounds = [0, 1, 2, 3].flatMap((round) =>
+    steps.flatMap(({ cuts, ...step }) => cuts.slice(round, round + 1).map((cut) => ({ ...step, cut }))),
   );
 
   test.each(rounds)(
     "$work: the power goes, $cut.when",
     async ({ command, again, wanted, cut }) => {
       // 1. The cut, where it was to be.
-      const { held, files, inForce, confirmed, boots, keptOut } = cut;
+      const { held, files, inForce, confirmed, boots, keptOut, onDisk } = cut;
       const stayedUp = confirmed === true ? "kgr boot --confirm >/dev/null; " : "";
-      const seen = await machine.cutAt(command, held, `${stayedUp}sync; ls ${store} 2>/dev/null; ${spoken}`);
+      if (onDisk !== undefined) await machine.ok("echo 0 >/proc/sys/vm/dirty_writeback_centisecs");
+      const written = onDisk === undefined ? "sync; " : "";
+      const look = `${stayedUp}${written}ls ${store} 2>/dev/null; ${spoken}`;
+      const seen = await machine.cutAt(command, held, look);
       expect(seen.trim().split("\n").map(nameless)).toEqual([...files, inForce]);
+      const withContents = (await machine.ok(`find ${store} -type f -size +0 -printf '%f\\n' | sort || :`))
+        .trim()
+        .split("\n");
+      expect(withContents).toEqual(onDisk ?? withContents);
       // 2. As kgr-boot.service does.
       const booted = await machine.run("kgr boot >/dev/null");
       expect(booted).toMatchObject({ status: keptOut === undefined || boots !== "original" ? 0 : 6 });
