@@ -3,7 +3,7 @@
  * others hook the very function that is patched.
  */
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { bootWithModules, makeProgram, type Suite } from "./guest.ts";
+import { asNobody, bootWithModules, makeProgram, type Suite } from "./guest.ts";
 import { type Scene, sceneIn } from "./scene.ts";
 
 const names = ["lp_demo", "lp_pair", "lp_both", "lp_sleep", "lp_awake"] as const;
@@ -26,9 +26,12 @@ export function describeChurn(suite: Suite): void {
   });
 }
 
+/** One patch on and off again, as root, with an ordinary user looking on. */
 async function thereAndBack({ says }: Scene): Promise<void> {
   await says("kgr load /p/lp_demo.ko");
-  expect(await says("cat /proc/cmdline; kgr status")).toBe(`${patched}\nready`);
+  expect(await says(`cat /proc/cmdline; kgr status; ${asNobody("kgr status; kgr patches")}`)).toBe(
+    `${patched}\nready\nready\nlp_demo`,
+  );
   await says("kgr unload lp_demo");
   expect(await says("kgr patches; cat /proc/cmdline")).toContain("console=");
 }

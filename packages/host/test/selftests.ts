@@ -42,6 +42,9 @@ export function describeSelftests(suite: Suite): void {
     testsOfTheKernel(() => scene);
     testsByKgr(() => scene);
     testOfBlocking(() => scene);
+    if (suite !== "bookworm") {
+      testOfSystemCall(() => scene); // since Linux 6.10
+    }
   });
 }
 
@@ -141,17 +144,46 @@ function testsByKgr(scene: () => Scene): void {
     ]);
   });
 
+  test("by kgr: two patches with callbacks, taken back in the other order", async () => {
+    const { says } = scene();
+    const both = [module("test_klp_callbacks_demo"), module("test_klp_callbacks_demo2")] as const;
+    await says(`kgr load ${both[0]}; dmesg --clear; kgr load ${both[1]}`);
+    expect(await says("kgr -v patches | grep -v -e RPM -e CVE -e bug")).toBe(
+      "test_klp_callbacks_demo\n    active: 1\ntest_klp_callbacks_demo2\n    active: 1",
+    );
+    await says("kgr unload test_klp_callbacks_demo2; kgr unload test_klp_callbacks_demo");
+    const called = await says(
+      "dmesg | sed -n 's/.*test_klp_callbacks_\\(demo2*\\): \\(.*_callback\\): .*/\\1 \\2/p'",
+    );
+    expect(called.split("\n")).toEqual([
+      "demo2 pre_patch_callback",
+      "demo2 post_patch_callback",
+      "demo2 pre_unpatch_callback",
+      "demo2 post_unpatch_callback",
+      "demo pre_unpatch_callback",
+      "demo post_unpatch_callback",
+    ]);
+  });
+
   test("by kgr: states; what is not compatible is refused, with the kernel's own reason", async () => {
     const { says, run } = scene();
-    await says(`kgr load ${module("test_klp_state")}; kgr load ${module("test_klp_state2")}`);
+    await says(`dmesg --clear; kgr load ${module("test_klp_state")}; kgr load ${module("test_klp_state2")}`);
     expect(await says("kgr -v patches | grep active")).toBe("    active: 0\n    active: 1");
     await says("kgr unload test_klp_state");
     const refused = await run(`kgr load ${module("test_klp_state")}`);
     expect(refused.status).toBe(1);
     expect(refused.stderr).toContain("is not compatible with the already installed livepatches");
-    expect(await says("kgr patches; kgr unload test_klp_state2; kgr patches")).toBe(
-      "test_klp_state2\ntest_klp_state2: unloaded",
-    );
+    // The state goes on to the next of the same version, and back.
+    const [second, third] = ["test_klp_state2", "test_klp_state3"] as const;
+    for (const [next, before] of [
+      [third, second],
+      [second, third],
+    ] as const) {
+      await says(`kgr load ${module(next)}`);
+      expect(await says(`kgr unload ${before}; kgr patches`)).toBe(`${before}: unloaded\n${next}`);
+    }
+    expect(await says(`kgr unload ${second}; kgr patches`)).toBe(`${second}: unloaded`);
+    expect(await says("dmesg | grep -c 'taking over the console_loglevel change'")).toBe("3");
   });
 }
 
@@ -176,5 +208,18 @@ function testOfBlocking(scene: () => Scene): void {
     expect(await says("kgr status; kgr unload test_klp_callbacks_demo; rmmod test_klp_callbacks_busy")).toBe(
       "ready\ntest_klp_callbacks_demo: unloaded",
     );
+  });
+}
+
+function testOfSystemCall(scene: () => Scene): void {
+  test("by kgr: a system call that is called all the time", async () => {
+    const { says, begin } = scene();
+    const calls = await begin(`${home}/test_klp-call_getpid & echo $! >/tmp/caller; echo ready; wait`);
+    await says(`kgr load ${module("test_klp_syscall")}`);
+    expect(await says("kgr -v -v patches | grep functions")).toBe("    functions: vmlinux:__x64_sys_getpid");
+    expect(await says("kgr unload test_klp_syscall; kgr status; kill -0 $(cat /tmp/caller)")).toBe(
+      "test_klp_syscall: unloaded\nready",
+    );
+    await calls.end();
   });
 }
