@@ -17,7 +17,7 @@ export interface OpenedChange extends AffectedUnits, AsyncDisposable {
    * @throws {CompileFailed} when one of both does not compile
    */
   readonly compile: (affected: AffectedUnits["units"][number]) => Promise<ObjectPair>;
-  /** What the change does to assembly, and to images that the kernel carries. */
+  /** What the change does to assembly, to images that the kernel carries, and to units that cannot be compiled here. */
   readonly compareAssembly: () => Promise<AssemblyChange>;
   /** What a live patch must carry of it, or why it cannot; one verdict for each object that it is linked into. */
   readonly compare: (pair: ObjectPair) => Promise<readonly UnitDelta[]>;
@@ -29,7 +29,7 @@ export async function openChange(
   change: SourceChange,
   signal: AbortSignal,
 ): Promise<OpenedChange> {
-  const { units, assembly, images, unread } = await affectedUnits(tree, change);
+  const { units, assembly, images, strangers, unread } = await affectedUnits(tree, change);
   const kernel = await openShippedKernel(tree);
   const shadow = await changedTree(tree.sourceDirectory, change);
   const kept = keptTree(tree.sourceDirectory, change);
@@ -39,12 +39,16 @@ export async function openChange(
     units,
     assembly,
     images,
+    strangers,
     unread,
     kernel,
     compile: (affected) => compilePair(affected, shadow.directory, compile),
     compareAssembly: async () => {
-      const { reasons, warnings } = await changedAssembly(tree, assembly, shadow.directory, signal);
-      return { reasons: [...images.reasons, ...reasons], warnings: [...images.warnings, ...warnings] };
+      const all = [images, strangers, await changedAssembly(tree, assembly, shadow.directory, signal)];
+      return {
+        reasons: all.flatMap(({ reasons }) => reasons),
+        warnings: all.flatMap(({ warnings }) => warnings),
+      };
     },
     compare: (pair) => computeUnitDeltas(kernel, pair, compile, kept.directory),
     async [Symbol.asyncDispose]() {

@@ -152,6 +152,16 @@ describe("build() of a real change", () => {
     expect(patch.manifest.functions.map(({ name }) => name)).toEqual(["cmdline_proc_show"]);
   });
 
+  test("takes a header that is read by what a build makes too, such as the kernel's version", async () => {
+    const patch = await buildEdit(cmdline, {
+      path: "include/linux/uts.h",
+      find: "#define _LINUX_UTS_H",
+      replace: "#define _LINUX_UTS_H\n#define UTS_OF_NOBODY 1",
+    });
+    expect(patch.manifest.functions.map(({ name }) => name)).toEqual(["cmdline_proc_show"]);
+    expect(patch.units.map(({ unit }) => unit)).toContain("init/version.c");
+  });
+
   test("finds no functional change in comments and white space", async () => {
     const failure = await failureOf(
       buildEdit({ path: "fs/proc/cmdline.c", find: "return 0;", replace: "/* done */\n\n\treturn 0;" }),

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { BadInput, UnitNotCompiled } from "./errors.ts";
 import { moduleOf, type UnitCommand } from "./recipe.ts";
-import type { KernelRecord } from "./tree.ts";
+import { isThere, type KernelRecord } from "./tree.ts";
 
 export interface CommandTable {
   readonly schema: "kgraft-commands/3";
@@ -91,6 +91,15 @@ export async function commandOf(
   // A module of one unit gets the objtool of the whole module: like all others, its unit is compiled without.
   const own = table.objtool === undefined ? after : [];
   return { unit, source, object, compile: words, after: own, moduleName: moduleOf(words) };
+}
+
+/** Whether a unit can be compiled here: its command is known, and its source is there, which kbuild writes for a few. */
+export async function isCompilable(
+  tree: { readonly directory: string; readonly sourceDirectory: string },
+  unit: string,
+): Promise<boolean> {
+  const { units } = await loadCommands(tree.directory);
+  return Object.hasOwn(units, unit) && isThere(join(tree.sourceDirectory, units[unit]![2]));
 }
 
 export interface ObjtoolCommand {

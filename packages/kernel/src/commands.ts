@@ -11,7 +11,7 @@
  *     set -e; echo '  CC      fs/ext4/mballoc.o'; trap '...' PIPE; gcc-12 -Wp,-MMD,fs/ext4/.mballoc.o.d ...
  *       -c -o fs/ext4/mballoc.o fs/ext4/mballoc.c   ; ./tools/objtool/objtool ... fs/ext4/mballoc.o
  */
-import { mkdir } from "node:fs/promises";
+import { mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { CommandTableBuilder } from "./command-table.ts";
 import { CommandFailed } from "./errors.ts";
@@ -52,14 +52,23 @@ export async function collectCommands(
   }
   // -k, and a failure is no failure: what only the distribution has, such as its signing key, is missing.
   // Without Rust: its compiler is looked for before anything else, and C units do not ask for it.
-  const args = [...makeArguments(kernel), "CONFIG_RUST=", "-n", "-k", "--debug=b", "vmlinux", "modules"];
-  const { stderr } = await run("make", args, {
-    cwd: sourceDirectory,
-    signal: work.signal,
-    okCodes: [0, 2],
-    onStdout,
-  });
-  read(rest);
+  const ask = async (goals: readonly string[]): Promise<string> => {
+    const args = [...makeArguments(kernel), "CONFIG_RUST=", "-n", "-k", "--debug=b", ...goals];
+    const { stderr } = await run("make", args, {
+      cwd: sourceDirectory,
+      signal: work.signal,
+      okCodes: [0, 2],
+      onStdout,
+    });
+    read(rest);
+    rest = "";
+    return stderr;
+  };
+  const stderr = await ask(["vmlinux", "modules"]);
+  // What Rust calls of C is left out with it: a unit of the kernel itself, with all that such units are compiled with.
+  if (/^CONFIG_RUST=y$/m.test(await readFile(join(sourceDirectory, ".config"), "utf8"))) {
+    await ask(["part-of-builtin=y", "rust/helpers/helpers.o"]);
+  }
   const table = builder.table();
   if (Object.keys(table.units).length === 0) {
     throw new CommandFailed("ask kbuild for the commands of the units", 2, stderr);

@@ -4,6 +4,8 @@ import { parseRemade } from "./generated.ts";
 test.each([
   ["   Must remake target 'lib/crc32table.h'.", "lib/crc32table.h"],
   ["Must remake target './crypto/rsapubkey.asn1.c'.", "crypto/rsapubkey.asn1.c"],
+  ["   Must remake target 'certs/blacklist_hash_list'.", "certs/blacklist_hash_list"],
+  ["   Must remake target 'certs/x509_certificate_list'.", undefined],
   ["   Must remake target 'include/generated/bounds.h'.", undefined],
   ["   Must remake target 'arch/x86/include/generated/asm/syscalls_32.h'.", undefined],
   ["   Must remake target 'arch/x86/entry/vdso/vdso-image-64.c'.", undefined],

@@ -11,11 +11,11 @@ import { type KernelRecord, makeArguments } from "./tree.ts";
 
 /** The source file that a line of `make -n --debug=b` announces; undefined for all other lines. */
 export function parseRemade(line: string): string | undefined {
-  const path = /^ *Must remake target '(?:\.\/)?([^']+\.(?:c|h|inc))'\.$/.exec(line)?.[1];
-  if (path === undefined) return undefined;
+  const path = /^ *Must remake target '(?:\.\/)?([^']+)'\.$/.exec(line)?.[1];
+  if (path === undefined || path === "certs/blacklist_hash_list") return path;
   // Shipped with the headers package, made already, or made from a whole linked part of the kernel.
   const others = /(^|\/)(include\/generated|scripts|tools|vdso\w*|realmode|boot|certs)\/|^\.|^init\//;
-  return others.test(path) ? undefined : path;
+  return /\.(c|h|inc)$/.test(path) && !others.test(path) ? path : undefined;
 }
 
 /** Makes these files in the tree. What cannot be made is left out: only its own units miss it. */
@@ -34,7 +34,9 @@ export async function makeGenerated(
     makefile,
     `include Makefile\n.PHONY: kgraft-generated\nkgraft-generated:\n${rules.join("")}`,
   );
-  const top = { sub_make_done: "1", abs_srctree: sourceDirectory, abs_objtree: sourceDirectory };
+  // What the top Makefile's first run of itself leaves for the second: since 6.13 all four.
+  const here = sourceDirectory;
+  const top = { sub_make_done: "1", abs_srctree: here, abs_objtree: here, srcroot: here, objtree: here };
   try {
     const args = ["-rR", "--no-print-directory", "-s", "-k", "-f", makefile, ...makeArguments(kernel)];
     await run("make", [...args, "kgraft-generated"], {

@@ -13,7 +13,7 @@ export {
   readStructLayouts,
   type StructLayout,
 } from "./btf.ts";
-export { type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
+export { isCompilable, type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
 export { preprocessAssembly } from "./assembly.ts";
 export { cacheDirectory } from "./cache-directory.ts";
 export { withLock } from "./cache.ts";

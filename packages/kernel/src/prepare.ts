@@ -86,6 +86,9 @@ export async function prepareTree(
   );
   await copyShipped(kernel, headersDirectory, sourceDirectory);
   await pretendConfigured(sourceDirectory);
+  // kbuild would write the time of a build of ours here, which init/version.c reads.
+  const generated = join(sourceDirectory, "include/generated/utsversion.h");
+  await cp(generated, join(sourceDirectory, "init/utsversion-tmp.h"), { preserveTimestamps: true });
 }
 
 async function copyShipped(

@@ -70,7 +70,9 @@ async function load(tree: KernelTree, options: UnitsOptions): Promise<Units> {
 
 function open(file: UnitsFile): Units {
   const units = new Map(
-    Object.entries(file.units).map(([unit, indices]) => [unit, indices.map((index) => file.objects[index]!)]),
+    Object.entries(file.units)
+      .filter(([unit]) => !isOfLink(unit))
+      .map(([unit, indices]) => [unit, indices.map((index) => file.objects[index]!)]),
   );
   const { files, includes } = file.graph;
   let includers: number[][] | undefined;
@@ -122,7 +124,7 @@ async function readObjects(
     const index = objects.push(object) - 1;
     for (const files of withElfFile(path, basename(path), readLineTables).map(treeFiles)) {
       const unit = files[0];
-      if (unit === undefined || unit.endsWith(".mod.c")) continue;
+      if (unit === undefined || isOfLink(unit)) continue;
       const known = units.get(unit) ?? [];
       if (known.at(-1) !== index) known.push(index);
       units.set(unit, known);
@@ -141,6 +143,14 @@ async function readObjects(
     options.signal?.throwIfAborted();
   }
   return { objects, units, named };
+}
+
+/** What kbuild adds when it links: tables of exports, the time of the build. Such a file has no function. */
+function isOfLink(unit: string): boolean {
+  return (
+    unit.endsWith(".mod.c") ||
+    /^(\.vmlinux\.export|init\/version-timestamp|scripts\/module-common|rust\/exports)\.c$/.test(unit)
+  );
 }
 
 /**

@@ -11,6 +11,7 @@ import {
   compileUnit,
   diffVersions,
   fetchKernel,
+  isCompilable,
   type KernelTree,
   listKernels,
   makeArguments,
@@ -20,6 +21,7 @@ import {
   withElfFile,
 } from "../src/mod.ts";
 import { shadowTree } from "./shadow-tree.ts";
+import { uncompilable } from "./uncompilable.ts";
 
 const release = "6.1.0-55-cloud-amd64";
 const { signal } = new AbortController();
@@ -113,6 +115,15 @@ describe("compileUnit()", () => {
     },
   );
 
+  test.each(["init/version.c", "certs/blacklist_hashes.c", "crypto/asymmetric_keys/x509.asn1.c"])(
+    "%s finds what a build makes before it",
+    async (unit) => {
+      expect(units.units.get(unit)).toEqual([{ name: "vmlinux", module: null }]);
+      const { objectPath } = await compile(unit);
+      expect(functionSizes(objectPath).difference(functionSizes(tree.vmlinux))).toEqual(new Set());
+    },
+  );
+
   test("a second time comes from the cache, and the tree is not written to", async () => {
     const before = await readdir(join(tree.sourceDirectory, "fs/fuse"));
     const first = await compile("fs/fuse/acl.c", { sections: "split" });
@@ -194,6 +205,13 @@ describe("unitsOf()", () => {
       const unseen = dependencies.filter((path) => !units.unitsReading(path).includes(unit));
       expect(unseen).toEqual([]);
     }
+  });
+
+  test("has none that is made for a link alone, and all can be compiled but the images of the vDSO", async () => {
+    const strange = await uncompilable(tree, units);
+    expect(strange).toEqual(["arch/x86/entry/vdso/vdso-image-32.c", "arch/x86/entry/vdso/vdso-image-64.c"]);
+    expect(await isCompilable(tree, "fs/nfsd/nope.c")).toBe(false);
+    expect(await isCompilable(tree, "__proto__")).toBe(false);
   });
 
   test("a file that nothing reads touches nothing", () => {

@@ -24,6 +24,7 @@ import {
 } from "../src/mod.ts";
 import { exactCompiler } from "../src/toolchain.ts";
 import { newestRelease } from "./newest-release.ts";
+import { uncompilable } from "./uncompilable.ts";
 
 const { signal } = new AbortController();
 const quiet = { onProgress: () => {}, signal };
@@ -89,6 +90,19 @@ describe.each(["trixie", "sid"])("a kernel of %s", (suite) => {
       expect(functionSizes(compiled.objectPath).difference(shipped)).toEqual(new Set());
     },
   );
+
+  test("all of its units can be compiled but the images of the vDSO", async () => {
+    const strange = await uncompilable(tree, units);
+    expect(strange.map((unit) => unit.replace(/^arch\/x86\/entry\/vdso\/(?:.*\/)?/, ""))).toEqual(
+      suite === "trixie" ? ["vdso-image-32.c", "vdso-image-64.c"] : ["vdso32-image.c", "vdso64-image.c"],
+    );
+    // Out of what a build makes before them; where Rust is, also what it calls of C.
+    const made = ["crypto/asymmetric_keys/x509_cert_parser.c", "init/version.c", "rust/helpers/helpers.c"];
+    for (const unit of made.filter((one) => units.units.has(one))) {
+      const own = functionSizes((await compile(unit)).objectPath);
+      expect(own.difference(functionSizes(tree.vmlinux))).toEqual(new Set());
+    }
+  });
 
   test("names every header that the compiler read", async () => {
     for (const unit of ["fs/ext4/mballoc.c", "fs/xfs/xfs_iops.c", "drivers/block/loop.c"]) {

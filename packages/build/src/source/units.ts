@@ -3,6 +3,7 @@ import { type KernelTree, unitsOf } from "@kgraft/kernel";
 import type { AssemblyChange } from "./assembly.ts";
 import type { SourceChange } from "./change.ts";
 import { changedImages } from "./own-images.ts";
+import { changedStrangers, strangeUnits } from "./strange-units.ts";
 
 export interface AffectedUnit {
   /** Source path in the tree. */
@@ -18,6 +19,8 @@ export interface AffectedUnits {
   readonly assembly: readonly string[];
   /** What the change does to images that the kernel carries. */
   readonly images: AssemblyChange;
+  /** What it does to units that cannot be compiled here. */
+  readonly strangers: AssemblyChange;
   /** Changed files that no unit of this kernel reads. */
   readonly unread: readonly string[];
 }
@@ -35,12 +38,15 @@ export async function affectedUnits(tree: KernelTree, change: SourceChange): Pro
   }
   const images = changedImages(change.texts.keys(), (path) => units.has(path));
   const inOrder = [...affected].toSorted();
+  const ofC = inOrder.filter((unit) => unit.endsWith(".c"));
+  const strange = await strangeUnits(tree, ofC);
   return {
-    units: inOrder
-      .filter((unit) => unit.endsWith(".c"))
+    units: ofC
+      .filter((unit) => !strange.has(unit))
       .map((unit) => ({ unit, objects: (units.get(unit) ?? []).map(({ name }) => name) })),
     assembly: inOrder.filter((unit) => unit.endsWith(".S")),
     images,
+    strangers: changedStrangers(strange, (path) => change.texts.has(path)),
     unread: unread.filter((path) => !images.reasons.some(({ unit }) => unit === path)),
   };
 }
