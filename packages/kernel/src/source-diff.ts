@@ -112,10 +112,20 @@ export async function diffFiles(
 ): Promise<readonly FileDiff[]> {
   const results: FileDiff[] = [];
   const pending = changed.entries();
+  const stop = new AbortController();
+  const both = AbortSignal.any([signal, stop.signal]);
   const worker = async (): Promise<void> => {
-    for (const [index, file] of pending) results[index] = await diffFile(file, scratch, signal);
+    for (const [index, file] of pending) results[index] = await diffFile(file, scratch, both);
   };
-  await Promise.all(Array.from({ length: 4 }, worker));
+  const workers = Array.from({ length: 4 }, worker);
+  try {
+    await Promise.all(workers);
+  } catch (error) {
+    // None writes any more when the scratch directory goes.
+    stop.abort(error);
+    await Promise.allSettled(workers);
+    throw error;
+  }
   return results;
 }
 

@@ -59,16 +59,22 @@ function withNoSpace(path: string): (error: unknown) => never {
  * directory refuses to have any (`/proc/nowhere`).
  */
 export async function makeDirectory(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === "EEXIST") return;
-    const parent = dirname(path);
-    if (code !== "ENOENT" || parent === path || (await exists(parent))) throw error;
-    await makeDirectory(parent);
-    await makeDirectory(path);
-  }
+  const refused = await makeOne(path);
+  if (refused === undefined) return;
+  const parent = dirname(path);
+  if (refused.code !== "ENOENT" || parent === path) throw refused;
+  // Where the parent is there by now, others made it meanwhile, or it refuses: it says so again.
+  if (!(await exists(parent))) await makeDirectory(parent);
+  const again = await makeOne(path);
+  if (again !== undefined) throw again;
+}
+
+/** @returns why it cannot be made, where it is not there */
+async function makeOne(path: string): Promise<NodeJS.ErrnoException | undefined> {
+  return mkdir(path).then(
+    () => undefined,
+    (error: NodeJS.ErrnoException) => (error.code === "EEXIST" ? undefined : error),
+  );
 }
 
 async function exists(path: string): Promise<boolean> {
