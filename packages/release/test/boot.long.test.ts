@@ -19,7 +19,7 @@ beforeAll(async () => {
   const module = (await cmdlinePatch(join(home, "built"), "kgraft_patch_2_1", "second")).modulePath;
   await makePackage({ directory, formats: ["deb"], maintainer, dateSeconds, module }, { signal });
   await hostToolPackages(directory, { formats: ["deb"] });
-  const packages = [`linux-image-${release}`, "kmod", "systemd-sysv", "udev"];
+  const packages = [`linux-image-${release}`, "kmod", "systemd-sysv", "udev", "dbus"];
   disk = await openRootDisk(await makeDebianRoot({ packages }));
   guest = await boot();
 });
@@ -36,7 +36,10 @@ async function boot(): Promise<Guest> {
   const root = { disk, init: "system" } as const;
   const share = join(home, "packages");
   const kernel = await testKernel();
-  const booted = await bootGuest({ kernel, root, files, share, memoryMib: 1024, timeoutMs: 600_000 });
+  // No policy is loaded, so all is allowed; systemd would not start were it enforcing by then.
+  const kernelParameters = ["security=selinux", "selinux=1"];
+  const options = { files, share, kernelParameters, memoryMib: 1024, timeoutMs: 600_000 };
+  const booted = await bootGuest({ kernel, root, ...options });
   await booted.run(
     "until [ -e /run/systemd/private ]; do sleep 0.2; done; systemctl is-system-running --wait",
   );
@@ -69,6 +72,27 @@ describe("with systemd", () => {
     await reboot();
     expect(await out("systemctl is-active kgr-boot.service; cat /proc/cmdline")).toBe("active\nsecond\n");
     expect(await out("systemctl --failed --plain --no-legend")).toBe("");
+  });
+
+  test("where SELinux enforces: put into force by a unit, whose words and end are its own", async () => {
+    const enforcing = "mount -t selinuxfs none /sys/fs/selinux; echo 1 >/sys/fs/selinux/enforce";
+    expect(await guest.run(`${enforcing}; cat /sys/fs/selinux/enforce`)).toMatchObject({ stdout: "1" });
+    const again = `kgr unload kgraft_patch_2_1 >/dev/null; dpkg -i /share/${patchName}_2-1_amd64.deb`;
+    expect(await guest.run(again)).toMatchObject({ status: 0 });
+    expect(await out("cat /proc/cmdline")).toBe("second\n");
+    expect(await out("journalctl --boot --output=cat _PID=1")).toMatch(
+      /^Started run-u\d+\.service - \S*kgr load \/usr\/lib\/modules\/\S+\/kgraft_patch_2_1\.ko\.$/m,
+    );
+    await guest.run("cp /etc/kgr/kgr.conf /root/; echo UNSIGNED_MODULE=refuse >>/etc/kgr/kgr.conf");
+    const refused = await guest.run(again);
+    expect(refused).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(
+        /cannot load kgraft_patch_2_1: it has no signature[^]*NOT in force: kgr load ended with 6/,
+      ) as unknown,
+    });
+    await guest.run("cp /root/kgr.conf /etc/kgr/; dpkg --configure -a; echo 0 >/sys/fs/selinux/enforce");
+    expect(await out("cat /proc/cmdline")).toBe("second\n");
   });
 
   test("removed, and the next boot: gone", async () => {

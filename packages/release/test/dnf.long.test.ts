@@ -80,9 +80,22 @@ test("dnf downgrade: back, and told of again", async () => {
   expect(await dnf("updateinfo list --with-cve")).toMatch(new RegExp(`CVE-2026-0003 .*${patch}-3-1`));
 });
 
-test("dnf remove: in force until the next boot, which has none", async () => {
-  expect(await dnf(`remove ${patch}`)).toContain("kgraft_patch_2_1 stays in force until the next boot");
+test("one that is not let in: dnf shows why, and what it says to type puts it into force", async () => {
+  await machine.ok("cp /etc/kgr/kgr.conf /root/ && echo UNSIGNED_MODULE=refuse >>/etc/kgr/kgr.conf");
+  const said = await dnf("upgrade");
+  expect(said).toMatch(
+    /cannot load kgraft_patch_3_1: it has no signature[^]*kgraft_patch_3_1 .* NOT in force/,
+  );
+  expect(said).toContain(`Error in POSTIN scriptlet in rpm package ${patch}`);
   expect(await machine.ok("cat /proc/cmdline")).toBe("second\n");
+  await machine.ok("cp /root/kgr.conf /etc/kgr/");
+  await machine.ok(/type: (kgr load \S+)/.exec(said)?.[1] ?? "false");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
+});
+
+test("dnf remove: in force until the next boot, which has none", async () => {
+  expect(await dnf(`remove ${patch}`)).toContain("kgraft_patch_3_1 stays in force until the next boot");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
   expect(await dnf("updateinfo list")).not.toContain("KGRAFT");
   await machine.restart(await testKernel());
   expect(await machine.ok(`ls ${sysfs}; kgr status; cat /proc/cmdline`)).toMatch(/^ready\n.*console=/);

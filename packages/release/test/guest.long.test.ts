@@ -48,6 +48,10 @@ beforeAll(async () => {
   const ofPtf = (await cmdlinePatch(built, "kgraft_patch_2_1_ptf1234", "ptf")).modulePath;
   const ptf = { number: 1234, title: "cmdline: say ptf", livePatches: [ofPtf], others: [] };
   await makePtf({ directory, formats: ["deb", "rpm"], maintainer, dateSeconds, ...ptf }, { signal });
+  const { packageVersion } = await testKernel();
+  const others = [{ name: `linux-image-${release}`, version: packageVersion }];
+  const ofKernel = { number: 1235, title: "scheduler: fix a hang", livePatches: [], others };
+  await makePtf({ directory, formats: ["deb"], maintainer, dateSeconds, ...ofKernel }, { signal });
   await hostToolPackages(directory);
   disk = await openRootDisk(
     await makeDebianRoot({ packages: [`linux-image-${release}`, "kmod", "rpm", "wget"] }),
@@ -154,6 +158,16 @@ describe("dpkg", () => {
     );
   });
 
+  test("a moment with neither would be heard: the shortest that there can be is two transitions long", async () => {
+    const job = guest.start(probe);
+    await run("sleep 1");
+    const off = "echo 0 >kgraft_patch_3_1/enabled; while [ -e kgraft_patch_3_1 ]; do :; done";
+    const on = `insmod /usr/lib/modules/${release}/updates/kgraft/kgraft_patch_3_1.ko`;
+    await run(`cd ${sysfs}; ${off}; until rmmod kgraft_patch_3_1 2>/dev/null; do :; done; ${on}; kgr wait`);
+    await run("sleep 2");
+    expect((await job.stop()).stdout.trim().split("\n")).toEqual(["third", "original", "third"]);
+  });
+
   test("the version before, too", async () => {
     expect(await run(`dpkg -i ${deb("2-1")}`)).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("second");
@@ -172,6 +186,15 @@ describe("dpkg", () => {
     expect(await run("dpkg --purge ptf-1234")).toMatchObject({ status: 0 });
     expect(await run(`dpkg -i ${deb("2-1")}`)).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("second");
+  });
+
+  test("one that brings another kernel says what that means before it is unpacked", async () => {
+    const { stdout, stderr, status } = await run("dpkg -i /share/ptf-1235_1-1_all.deb 2>&1");
+    expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+    expect(stdout).toMatch(
+      /kgr: WARNING: ptf-1235 brings another kernel \(linux-image-\S+\): .* no live patch applies[^]*\nUnpacking ptf-1235/,
+    );
+    expect(await run("dpkg --purge ptf-1235")).toMatchObject({ status: 0 });
   });
 
   test("apt keeps the live patch of the kernel that runs, as it keeps the kernel", async () => {

@@ -1,7 +1,8 @@
-import { mkdir } from "node:fs/promises";
+import { mkdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import S3rver from "s3rver";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { runKgraft } from "../../cli/test/kgraft.ts";
 import { checkRepository, openSigner, type Publication, publish, s3Store } from "../src/mod.ts";
 import { aptClient, dnfClient } from "./clients.ts";
 import { makeDeb, makeRpm, release } from "./make-package.ts";
@@ -65,6 +66,25 @@ test("publish() into a bucket, and apt and dnf take it from there", async () => 
   const store = s3Store("s3://patches/live", { env, signal });
   const report = await checkRepository({ store, channel: "stable", trusted: [trusted], signal });
   expect(report).toMatchObject({ findings: [], packages: 4 });
+});
+
+test("kgraft publish into a bucket by its address, and --check", async () => {
+  const passphraseFile = join(place.path, "passphrase");
+  await writeFile(passphraseFile, `${passphrase}\n`);
+  const where = [
+    "--repository",
+    "s3://patches/by-command",
+    "--key",
+    key,
+    "--passphrase-file",
+    passphraseFile,
+  ];
+  const third = await makeDeb(place.path, { counter: 3 });
+  expect(await runKgraft(["publish", third, ...where], env)).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(/s3:\/\/patches\/by-command stable: publication 1, valid until/),
+  });
+  expect(await runKgraft(["publish", "--check", ...where], env)).toMatchObject({ code: 0 });
 });
 
 test.each([

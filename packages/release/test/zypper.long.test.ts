@@ -46,9 +46,23 @@ test("zypper install --oldpackage: back, and needed again", async () => {
   expect(await zypper("list-patches --cve")).toContain("CVE-2026-0003");
 });
 
-test("zypper remove: in force until the next boot, which has none", async () => {
-  expect(await zypper(`remove ${patch}`)).toContain("kgraft_patch_2_1 stays in force until the next boot");
+test("one that is not let in: zypper shows why, and what it says to type puts it into force", async () => {
+  await machine.ok("cp /etc/kgr/kgr.conf /root/ && echo UNSIGNED_MODULE=refuse >>/etc/kgr/kgr.conf");
+  const { status, stdout, stderr } = await machine.run("zypper --non-interactive patch");
+  expect(status).toBe(107); // ZYPPER_EXIT_INF_RPM_SCRIPT_FAILED
+  const said = stdout + stderr;
+  expect(said).toMatch(
+    /cannot load kgraft_patch_3_1: it has no signature[^]*kgraft_patch_3_1 .* NOT in force/,
+  );
   expect(await machine.ok("cat /proc/cmdline")).toBe("second\n");
+  await machine.ok("cp /root/kgr.conf /etc/kgr/");
+  await machine.ok(/type: (kgr load \S+)/.exec(said)?.[1] ?? "false");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
+});
+
+test("zypper remove: in force until the next boot, which has none", async () => {
+  expect(await zypper(`remove ${patch}`)).toContain("kgraft_patch_3_1 stays in force until the next boot");
+  expect(await machine.ok("cat /proc/cmdline")).toBe("third\n");
   await machine.restart(await testKernel());
   expect(await machine.ok(`ls ${sysfs}; kgr status; cat /proc/cmdline`)).toMatch(/^ready\n.*console=/);
 });
