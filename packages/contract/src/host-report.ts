@@ -22,6 +22,8 @@ export interface StatusReport {
     readonly patch: string | null;
     /** Installed live patches that are not loaded by themselves: the machine went down with them. */
     readonly held: readonly InsertionReport[];
+    /** Installed live patches that are not loaded because their files are not what they were. */
+    readonly damaged: readonly string[];
     /** The last insertion, as long as the machine has not stayed up long enough after it. */
     readonly armed: InsertionReport | null;
   };

@@ -2,7 +2,7 @@
 import { findWentDown, type Guard, type Insertion, isGood, readGuard } from "./guard.ts";
 import { kernelRelease } from "./kernel-identity.ts";
 import type { Policy } from "./policy.ts";
-import { type InstalledPatch, installedPatches } from "./store.ts";
+import { type InstalledPatch, readStore, type StoreContent } from "./store.ts";
 import type { System } from "./system.ts";
 import { readText } from "./text.ts";
 
@@ -12,9 +12,9 @@ export type BootPlan =
   /** LIVEPATCH_KERNEL=never */
   | { readonly kind: "never" }
   /** No live patch is installed for the running release. */
-  | { readonly kind: "none" }
+  | { readonly kind: "none"; readonly damaged: readonly string[] }
   /** The crash guard speaks against all that are installed. */
-  | { readonly kind: "held"; readonly held: readonly HeldPatch[] }
+  | { readonly kind: "held"; readonly held: readonly HeldPatch[]; readonly damaged: readonly string[] }
   | {
       readonly kind: "load";
       readonly patch: InstalledPatch;
@@ -22,6 +22,7 @@ export type BootPlan =
       readonly good: boolean;
       /** Newer ones that the crash guard speaks against. */
       readonly held: readonly HeldPatch[];
+      readonly damaged: readonly string[];
     };
 
 /** An installed live patch that the crash guard speaks against, and why. */
@@ -38,21 +39,21 @@ export async function planBoot(system: System, policy: Policy): Promise<BootPlan
   if (policy.livepatchKernel === "never") {
     return { kind: "never" };
   }
-  const patches = await installedPatches(system, kernelRelease(system));
-  return choose(patches, readGuard(system), policy.livepatchKernel === "always");
+  const store = await readStore(system, kernelRelease(system));
+  return choose(store, readGuard(system), policy.livepatchKernel === "always");
 }
 
-function choose(patches: readonly InstalledPatch[], guard: Guard, always: boolean): BootPlan {
+function choose({ patches, damaged }: StoreContent, guard: Guard, always: boolean): BootPlan {
   const held: HeldPatch[] = [];
   for (const patch of patches) {
     const { sha256 } = patch.manifest.module;
     const wentDown = findWentDown(guard, sha256);
     if (wentDown === null || always) {
-      return { kind: "load", patch, good: isGood(guard, sha256), held };
+      return { kind: "load", patch, good: isGood(guard, sha256), held, damaged };
     }
     held.push({ patch, wentDown });
   }
-  return held.length === 0 ? { kind: "none" } : { kind: "held", held };
+  return held.length === 0 ? { kind: "none", damaged } : { kind: "held", held, damaged };
 }
 
 /** Whether the kernel command line says `kgr=off`; of several the last counts, as with the kernel's own parameters. */

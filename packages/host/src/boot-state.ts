@@ -17,6 +17,7 @@ export async function readBootState(system: System, policy: Policy): Promise<Boo
     plan: plan.kind,
     patch: plan.kind === "load" ? plan.patch.name : null,
     held: plan.kind === "load" || plan.kind === "held" ? plan.held.map(heldReport) : [],
+    damaged: plan.kind === "off" || plan.kind === "never" ? [] : plan.damaged,
     armed: armed === null ? null : insertionReport(armed),
   };
 }
@@ -30,13 +31,16 @@ function insertionReport(insertion: Insertion): InsertionReport {
 }
 
 /** Lines for `kgr -v status`; none where nothing is installed and nothing was said about it. */
-export function bootLines(system: System, { plan, patch, held, armed }: BootState): readonly string[] {
+export function bootLines(
+  system: System,
+  { plan, patch, held, damaged, armed }: BootState,
+): readonly string[] {
   const texts: Readonly<Record<BootState["plan"], string | null>> = {
     load: patch,
     off: "(nothing: kgr=off stands on the kernel command line)",
     never: "(nothing: LIVEPATCH_KERNEL=never)",
     held: "(nothing: see below)",
-    none: null,
+    none: damaged.length === 0 ? null : "(nothing: see below)",
   };
   const folder = storeFolder(kernelRelease(system));
   return [
@@ -46,12 +50,13 @@ export function bootLines(system: System, { plan, patch, held, armed }: BootStat
         `    not at boot: ${name}, the machine went down during or soon after its insertion of ${at}; ` +
         `lift that with: kgr load ${folder}/${name}.ko`,
     ),
+    ...damaged.map((name) => `    not at boot: ${name}, its files are damaged; install its package again`),
     ...(armed === null ? [] : [`    crash guard: armed for ${armed.patch} since ${armed.at}`]),
   ];
 }
 
 /** The same for monitoring: a patch that is held back stays so until someone looks, and nothing else tells. */
-export function bootMetrics({ plan, patch, held }: BootState): readonly MetricFamily[] {
+export function bootMetrics({ plan, patch, held, damaged }: BootState): readonly MetricFamily[] {
   const loaded = patch === null ? [] : [{ labels: { patch }, value: 0 }];
   return [
     {
@@ -65,6 +70,12 @@ export function bootMetrics({ plan, patch, held }: BootState): readonly MetricFa
       help: "Whether the crash guard keeps an installed live patch from being loaded at boot.",
       type: "gauge",
       samples: [...held.map((one) => ({ labels: { patch: one.patch }, value: 1 })), ...loaded],
+    },
+    {
+      name: "kgr_boot_patch_damaged",
+      help: "Whether the files of an installed live patch are damaged, so that it is not loaded at boot.",
+      type: "gauge",
+      samples: [...damaged.map((name) => ({ labels: { patch: name }, value: 1 })), ...loaded],
     },
   ];
 }

@@ -232,7 +232,7 @@ describe("main() reads kGraft's own kernel", () => {
 describe("main() prints one JSON document", () => {
   const release = "6.1.0-55-cloud-amd64";
   const transition = { patch: "lp_demo", direction: "apply", tasksLeft: 3 };
-  const boot = { plan: "none", patch: null, held: [], armed: null };
+  const boot = { plan: "none", patch: null, held: [], damaged: [], armed: null };
   test.each<[string, () => Machine, number, object]>([
     ["status", idle, 0, { state: "ready", release, boot, coverage: null }],
     ["status", applying, 0, { state: "in_progress", release, transition, boot, coverage: null }],

@@ -21,6 +21,8 @@ describe("installedPatch()", () => {
     ["without a manifest", { [`${store}/kgraft_2.ko`]: "" }],
     ["without a module", { [`${store}/kgraft_2.json`]: "{}" }],
     ["with a damaged manifest", { [`${store}/kgraft_2.ko`]: "", [`${store}/kgraft_2.json`]: '{"a' }],
+    ["that is empty", { ...pairFiles(store, "kgraft_2"), [`${store}/kgraft_2.ko`]: "" }],
+    ["that is cut off", { ...pairFiles(store, "kgraft_2"), [`${store}/kgraft_2.ko`]: "x" }],
     ["with another's manifest", { ...pairFiles(store, "kgraft_2"), ...renamed("kgraft_1", "kgraft_2") }],
     ["not yet renamed", { [`${store}/kgraft_2.ko.new`]: "", [`${store}/kgraft_2.json.new`]: "{}" }],
     ["with a name that no module has", pairFiles(store, "a b")],

@@ -47,16 +47,41 @@ export async function installedPatch(system: System, release: string): Promise<I
 
 /** All installed live patches of a kernel release, the newest first. What is incomplete is none. */
 export async function installedPatches(system: System, release: string): Promise<readonly InstalledPatch[]> {
+  return (await readStore(system, release)).patches;
+}
+
+/** What is installed for a kernel release. */
+export interface StoreContent {
+  /** The newest first. */
+  readonly patches: readonly InstalledPatch[];
+  /** Names of those whose two files are there and are not what they were: package managers may leave them so. */
+  readonly damaged: readonly string[];
+}
+
+/** Reads what is installed for a kernel release. A power cut leaves empty files where nobody has flushed them. */
+export async function readStore(system: System, release: string): Promise<StoreContent> {
   const folder = storeFolder(release);
-  const found: InstalledPatch[] = [];
+  const patches: InstalledPatch[] = [];
+  const damaged: string[] = [];
   for (const file of listNames(system, folder)) {
     const [, name] = /^([A-Za-z0-9_]{1,55})\.ko$/.exec(file) ?? [];
-    const manifest = name === undefined ? null : await manifestOf(system, folder, name);
-    if (name !== undefined && manifest?.kernel.release === release) {
-      found.push({ name, path: `${folder}/${name}.ko`, manifest });
+    if (name === undefined) {
+      continue;
+    }
+    const path = `${folder}/${name}.ko`;
+    const manifest = await manifestOf(system, folder, name);
+    if (manifest === null ? system.exists(`${folder}/${name}.json`) : !hasSizeOf(system, path, manifest)) {
+      damaged.push(name);
+    } else if (manifest?.kernel.release === release) {
+      patches.push({ name, path, manifest });
     }
   }
-  return found.toSorted((a, b) => compareNames(b.name, a.name));
+  return { patches: patches.toSorted((a, b) => compareNames(b.name, a.name)), damaged: damaged.toSorted() };
+}
+
+/** Whether the module is as long as its manifest says: what is loaded is hashed, the others need not be. */
+function hasSizeOf(system: System, path: string, { module: { sizeBytes } }: Manifest): boolean {
+  return sizeBytes > 0 && system.readBytesAt(path, sizeBytes - 1, 2).length === 1;
 }
 
 /** Below 0 where the first is older. An underscore parts numbers, as a dot does in a version. */

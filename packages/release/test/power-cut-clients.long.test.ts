@@ -37,6 +37,8 @@ interface Cut {
   readonly again?: string;
   /** The files with contents after the cut, where the kernel has written nothing by itself. */
   readonly onDisk?: readonly string[];
+  /** Whose files are there without what was in them. */
+  readonly damaged?: Version;
 }
 
 interface Step {
@@ -270,6 +272,7 @@ function zypper(): Client {
           boots: "second",
           again: once("3-1"),
           onDisk: both(names.second),
+          damaged: "third",
         },
       ]),
       {
@@ -328,7 +331,7 @@ describe.each([apt(), zypper()])("$name", ({ setup, installed, steps }) => {
     "$work: the power goes, $cut.when",
     async ({ command, again, wanted, cut }) => {
       // 1. The cut, where it was to be.
-      const { held, files, inForce, confirmed, boots, keptOut, onDisk } = cut;
+      const { held, files, inForce, confirmed, boots, keptOut, onDisk, damaged } = cut;
       const stayedUp = confirmed === true ? "kgr boot --confirm >/dev/null; " : "";
       if (onDisk !== undefined) await machine.ok("echo 0 >/proc/sys/vm/dirty_writeback_centisecs");
       const written = onDisk === undefined ? "sync; " : "";
@@ -342,7 +345,7 @@ describe.each([apt(), zypper()])("$name", ({ setup, installed, steps }) => {
       // 2. As kgr-boot.service does.
       const booted = await machine.run("kgr boot >/dev/null");
       expect(booted).toMatchObject({ status: keptOut === undefined || boots !== "original" ? 0 : 6 });
-      expect(await said(machine)).toEqual(statusWith(boots, keptOut));
+      expect(await said(machine)).toEqual(statusWith(boots, keptOut, damaged));
       // 3. The end of what was begun.
       const end = await machine.run(
         `${cut.again ?? again}; status=$?; kgr boot --confirm >/dev/null; sync; exit $status`,
@@ -376,7 +379,11 @@ async function said(machine: DebianMachine): Promise<readonly string[]> {
 }
 
 /** What the machine says of itself that has booted into the one and keeps out the other. */
-function statusWith(boots: Version, keptOut: Version | undefined): readonly string[] {
+function statusWith(
+  boots: Version,
+  keptOut: Version | undefined,
+  damaged: Version | undefined,
+): readonly string[] {
   const [running, out] = [names[boots], names[keptOut ?? "original"]];
   const nothing = out === null ? [] : ["    at boot: (nothing: see below)"];
   return [
@@ -388,6 +395,9 @@ function statusWith(boots: Version, keptOut: Version | undefined): readonly stri
       : [
           `    not at boot: ${out}, the machine went down during or soon after its insertion of then; lift that with: kgr load ${store}/${out}.ko`,
         ]),
+    ...(damaged === undefined
+      ? []
+      : [`    not at boot: ${names[damaged]}, its files are damaged; install its package again`]),
     ...(running === null ? [] : [`    crash guard: armed for ${running} since then`]),
   ];
 }

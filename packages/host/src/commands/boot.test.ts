@@ -69,9 +69,39 @@ describe("kgr boot", () => {
   });
 
   test("refuses what is damaged", async () => {
-    const host = installed({ [`${store}/kgraft_1.ko`]: "damaged" });
+    const bytes = readFileSync(`${installed().root}${store}/kgraft_1.ko`);
+    const host = installed({ [`${store}/kgraft_1.ko`]: bytes.map((byte, at) => (at < 64 ? byte : 0)) });
     expect(await host.kgr("boot")).toMatchObject({ status: 65, out: "" });
     expect(isThere(host, marker)).toBe(false);
+  });
+
+  test.each([
+    ["both files empty", { [`${store}/kgraft_2.ko`]: "", [`${store}/kgraft_2.json`]: "" }],
+    ["an empty module", { ...pairFiles(store, "kgraft_2"), [`${store}/kgraft_2.ko`]: "" }],
+    ["an empty manifest", { ...pairFiles(store, "kgraft_2"), [`${store}/kgraft_2.json`]: "" }],
+  ])("goes on with the one before where a power cut left %s, and says so", async (_, files) => {
+    const host = installed(files);
+    expect(await host.kgr("boot")).toEqual({
+      status: 0,
+      out: "kgraft_1: ready after 0.0 s\n",
+      err: "kgr: did not load kgraft_2: its files are damaged\n",
+    });
+    expect((await host.kgr("-v", "status")).out).toContain(
+      "    at boot: kgraft_1\n    not at boot: kgraft_2, its files are damaged; install its package again\n",
+    );
+    expect((await host.kgr("metrics")).out).toContain('\nkgr_boot_patch_damaged{patch="kgraft_2"} 1\n');
+  });
+
+  test("says it where there is no other", async () => {
+    const host = machineWithStore({ [`${store}/kgraft_2.ko`]: "", [`${store}/kgraft_2.json`]: "" });
+    expect(await host.kgr("boot")).toEqual({
+      status: 65,
+      out: "",
+      err: "kgr: did not load kgraft_2: its files are damaged\n     install its package again\n",
+    });
+    expect((await host.kgr("-v", "status")).out).toContain(
+      "    at boot: (nothing: see below)\n    not at boot: kgraft_2, its files are damaged; install its package again\n",
+    );
   });
 
   test("forgets an insertion that the kernel refused", async () => {

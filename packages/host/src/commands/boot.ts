@@ -2,7 +2,7 @@ import type { BootReport } from "@kgraft/contract";
 import { type HeldPatch, planBoot } from "../boot-plan.ts";
 import { beginChange, checkMayInstall } from "../change.ts";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
-import { InterruptedError, PolicyError, UsageError } from "../errors.ts";
+import { BadInputError, InterruptedError, PolicyError, UsageError } from "../errors.ts";
 import { confirmGuard, disarmGuard, insertionTime, readGuard, settleGuard } from "../guard.ts";
 import { kernelRelease } from "../kernel-identity.ts";
 import { n, t } from "../language.ts";
@@ -42,12 +42,18 @@ async function boot(context: Context, early: boolean): Promise<number> {
   }
   // 2. Whether there is something to do.
   const plan = await planBoot(system, policy);
-  if (plan.kind !== "load" && plan.kind !== "held") {
+  if (plan.kind === "off" || plan.kind === "never") {
     return tell(context, plan.kind, null, idleText(plan.kind, system));
   }
-  const refusals = plan.held.map(heldError);
-  if (plan.kind === "held") {
-    throw refusals[0] ?? new Error("held, but by nothing");
+  const held = plan.kind === "none" ? [] : plan.held;
+  const refusals: readonly (PolicyError | BadInputError)[] = [
+    ...held.map(heldError),
+    ...plan.damaged.map(damagedError),
+  ];
+  if (plan.kind !== "load") {
+    const [refusal] = refusals;
+    if (refusal !== undefined) throw refusal;
+    return tell(context, "none", null, idleText("none", system));
   }
   const { name, path } = plan.patch;
   if (["active", "applying"].includes(readPatch(system, name)?.state ?? "")) {
@@ -72,6 +78,11 @@ function heldError({ patch: { name, path }, wentDown }: HeldPatch): PolicyError 
     t`did not load ${name}: the machine went down during or soon after its insertion of ${insertionTime(wentDown)}`,
     t`load it by hand with: kgr load ${path}; or install a newer one; see kgr(1), BOOT`,
   );
+}
+
+/** What a power cut leaves of a file that nobody has written through. */
+function damagedError(name: string): BadInputError {
+  return new BadInputError(t`did not load ${name}: its files are damaged`, t`install its package again`);
 }
 
 function idleText(kind: "off" | "never" | "none", system: System): string {

@@ -416,6 +416,8 @@ export const traditionalChinese: ReadonlyMap<string, string> = new Map([
   ["{0}: in force already", "{0}：已經生效"],
   ["{0}: not known to be good yet, left to the running system", "{0}：尚未確認良好，留待系統啟動後載入"],
   ["{0}: ready after {1} s", "{0}：{1} 秒後就緒"],
+  ["did not load {0}: its files are damaged", "未載入 {0}：它的檔案已損壞"],
+  ["install its package again", "重新安裝它的套件"],
   [
     "did not load {0}: the machine went down during or soon after its insertion of {1}",
     "未載入 {0}：機器在 {1} 載入它時或不久後停擺",
