@@ -41,14 +41,12 @@ async function rpmOf(system: System, path: string): Promise<Package | null> {
     : { name, version, fullName: `${name}-${version}.${architecture}`, manager: "rpm" };
 }
 
-/** The newest version of a package that apt knows of, where that is newer; null for none, and for packages of rpm. */
+/** The newer version of a package that its package manager would install; null where there is none. */
 export async function newerVersion(system: System, installed: Package): Promise<string | null> {
-  if (installed.manager !== "dpkg") {
-    return null;
-  }
-  const versions = versionsIn(await query(system, "apt-cache", ["madison", installed.name]));
-  const newest = versions.toSorted(compareVersions).at(-1);
-  return newest !== undefined && compareVersions(newest, installed.version) > 0 ? newest : null;
+  const { readUpdates } = await import("./lifecycle/installed.ts");
+  const updates = await readUpdates(system, installed.manager);
+  const version = updates.find(({ name }) => name === installed.name)?.version;
+  return version !== undefined && compareVersions(version, installed.version) > 0 ? version : null;
 }
 
 /**

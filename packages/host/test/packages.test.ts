@@ -19,14 +19,30 @@ function said(program: string, ...args: readonly string[]): string {
   return execFileSync(program, args, { stdio: "pipe" }).toString().trim();
 }
 
-test("a package of dpkg, and the newest version that apt knows", async () => {
+/** The real apt, which knows this machine's packages, and of newer ones what $ROOT/repository has. */
+const apt = `#!/bin/sh
+exec apt-get -o Dir="$ROOT" -o Dir::Bin::methods=/usr/lib/apt/methods -o Dir::State::status=/var/lib/dpkg/status "$@"
+`;
+
+test("a package of dpkg, and the newer version that apt would install", async () => {
   const host = patched("/usr/bin/dpkg", {
     "/usr/bin/dpkg-query": '#!/bin/sh\nexec dpkg-query "$@"\n',
-    "/usr/bin/apt-cache": '#!/bin/sh\necho " dpkg | 1:9999 | http://127.0.0.1 stable/main amd64 Packages"\n',
+    "/usr/bin/apt-get": apt,
+    "/var/lib/apt/lists/partial/.keep": "",
+    "/var/cache/apt/archives/partial/.keep": "",
+    "/etc/apt/apt.conf.d/.keep": "",
+    "/etc/apt/preferences.d/.keep": "",
+    "/repository/Packages": `Package: dpkg\nArchitecture: amd64\nVersion: 1:9999\nFilename: ./x.deb\nSize: 1\nSHA256: ${"0".repeat(64)}\nMaintainer: a <a@b>\nDescription: x\n`,
   });
+  host.put({ "/etc/apt/sources.list": `deb [trusted=yes] file:${host.root}/repository ./\n` });
+  const env = { ...process.env, ROOT: host.root };
+  execFileSync(`${host.root}/usr/bin/apt-get`, ["update"], { env, stdio: "pipe" });
   const version = said("dpkg-query", "-W", "-f", "${Version}.${Architecture}", "dpkg");
   expect((await host.kgr("-v", "patches")).out).toContain(`\n    RPM: dpkg-${version}\n`);
   expect((await host.kgr("-v", "-v", "patches")).out).toContain("\n    update available: 1:9999\n");
+  // One that the administrator does not want is none.
+  host.put({ "/etc/apt/preferences.d/no": "Package: dpkg\nPin: version 1:9999\nPin-Priority: -1\n" });
+  expect((await host.kgr("-v", "-v", "patches")).out).not.toContain("update available");
 });
 
 test("a file that came in no package", async () => {

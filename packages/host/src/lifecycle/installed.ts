@@ -37,8 +37,8 @@ export async function readInstalled(system: System): Promise<readonly Installed[
     );
   }
   const packages = [
-    ...(await withUpdates("dpkg", rowsOf(debs ?? ""), () => aptUpdates(system))),
-    ...(await withUpdates("rpm", rowsOf(rpms ?? ""), () => rpmUpdates(system))),
+    ...(await withUpdates(system, "dpkg", rowsOf(debs ?? ""))),
+    ...(await withUpdates(system, "rpm", rowsOf(rpms ?? ""))),
   ];
   return packages.toSorted((a, b) =>
     a.name === b.name ? compareVersions(b.version, a.version) : a.name < b.name ? -1 : 1,
@@ -56,12 +56,12 @@ function rowsOf(output: string): readonly KnownPackage[] {
 
 /** Of several architectures in one version one stands for all. A package manager that has nothing is not asked. */
 async function withUpdates(
+  system: System,
   manager: Installed["manager"],
   rows: readonly KnownPackage[],
-  readUpdates: () => Promise<readonly KnownPackage[]>,
 ): Promise<readonly Installed[]> {
   const key = ({ name, architecture }: KnownPackage): string => `${name} ${architecture}`;
-  const newer = rows.length === 0 ? [] : await readUpdates();
+  const newer = rows.length === 0 ? [] : await readUpdates(system, manager);
   const updates = new Map(newer.map((row) => [key(row), row.version]));
   const once = new Map(rows.toReversed().map((row) => [`${row.name} ${row.version}`, row]));
   return [...once.values()].map((row) => {
@@ -72,6 +72,11 @@ async function withUpdates(
       update: update !== null && compareVersions(update, row.version) > 0 ? update : null,
     };
   });
+}
+
+/** The newer versions of installed packages that would be installed now. */
+export function readUpdates(system: System, manager: Installed["manager"]): Promise<readonly KnownPackage[]> {
+  return manager === "dpkg" ? aptUpdates(system) : rpmUpdates(system);
 }
 
 /** `Inst bash [5.2.15-2+b2] (5.2.15-2+b8 Debian:12.11/stable [amd64])` */
