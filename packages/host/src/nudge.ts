@@ -15,14 +15,20 @@
  * use, so systemd sees no service end. Where there is no control group v2, SIGSTOP and SIGCONT are kGraft's way; it
  * is taken only when an administrator asks for it.
  *
+ * A kgr that is killed right then would leave them frozen. So the group is noted before, and the next kgr that wakes or
+ * waits gives back what it finds noted.
+ *
  * A service may have hundreds that sleep in one function. To make a group, freeze it, thaw it and remove it costs more
  * than to move a process there and back, so all that are in one group are woken together.
  */
 import type { BlockingTask } from "@kgraft/contract";
+import { recordDirectory } from "./manifest-file.ts";
 import { type System, SystemError } from "./system.ts";
 import { readText } from "./text.ts";
 
 const ownGroup = "kgr";
+/** Names the group in which processes are frozen and thawed just now. */
+const noteFile = `${recordDirectory}/frozen`;
 const dissolvingMs = 1000;
 const pauseMs = 20;
 
@@ -55,6 +61,43 @@ export async function poke(system: System, pids: readonly number[]): Promise<Rea
   );
 }
 
+/** Thaws and gives back what a kgr that was killed has left frozen. Nothing is left of it when no note is there. */
+export async function thawLeftOver(system: System): Promise<void> {
+  const own = readText(system, noteFile)?.trim() ?? "";
+  if (!own.endsWith(`/${ownGroup}`)) {
+    return;
+  }
+  if (system.exists(own)) {
+    if (!write(system, `${own}/cgroup.freeze`, "0")) {
+      return; // only root can
+    }
+    await dissolve(system, own, own.slice(0, -ownGroup.length - 1));
+  }
+  forget(system);
+}
+
+/** Where it cannot be noted, on a full or read-only /run, all goes on without. */
+function note(system: System, own: string): void {
+  try {
+    system.makeDirectory(recordDirectory);
+    system.replaceFile(noteFile, `${own}\n`);
+  } catch (error) {
+    if (!(error instanceof SystemError)) {
+      throw error;
+    }
+  }
+}
+
+function forget(system: System): void {
+  try {
+    system.removeFile(noteFile);
+  } catch (error) {
+    if (!(error instanceof SystemError)) {
+      throw error;
+    }
+  }
+}
+
 /** The processes by the directory of their control group, without those that are in none that can be seen from here. */
 function byGroup(
   system: System,
@@ -85,8 +128,9 @@ async function freezeAndThaw(
   const own = `${group}/${ownGroup}`;
   try {
     system.makeDirectory(own);
+    note(system, own);
     try {
-      const moved = pids.filter((pid) => moveTo(system, own, `${pid}`));
+      const moved = pids.filter((pid) => write(system, `${own}/cgroup.procs`, `${pid}`));
       try {
         system.writeFile(`${own}/cgroup.freeze`, "1");
       } finally {
@@ -95,6 +139,7 @@ async function freezeAndThaw(
       return moved;
     } finally {
       await dissolve(system, own, group);
+      forget(system);
     }
   } catch (error) {
     if (error instanceof SystemError) {
@@ -112,7 +157,7 @@ async function dissolve(system: System, own: string, group: string): Promise<voi
   for (let waitedMs = 0; ; waitedMs += pauseMs) {
     const pids = readText(system, `${own}/cgroup.procs`, 1 << 20)?.split("\n") ?? [];
     for (const pid of pids.filter((word) => word !== "")) {
-      moveTo(system, group, pid);
+      write(system, `${group}/cgroup.procs`, pid);
     }
     try {
       system.removeDirectory(own);
@@ -129,10 +174,10 @@ async function dissolve(system: System, own: string, group: string): Promise<voi
   }
 }
 
-/** Whether it is there now: not one that has ended, nor any where the group takes no processes. */
-function moveTo(system: System, group: string, pid: string): boolean {
+/** Whether that was taken: not of a process that has ended, nor by a group that takes none, nor from who is not root. */
+function write(system: System, file: string, text: string): boolean {
   try {
-    system.writeFile(`${group}/cgroup.procs`, pid);
+    system.writeFile(file, text);
     return true;
   } catch (error) {
     if (error instanceof SystemError) {

@@ -50,6 +50,9 @@ function noting(system: System, calls: string[]): System {
     readBytes: (path, limitBytes) => (calls.push(`read ${path}`), system.readBytes(path, limitBytes)),
     readBytesAt: (path, at, count) => (calls.push(`read ${path}`), system.readBytesAt(path, at, count)),
     makeDirectory: (path) => (calls.push(`mkdir ${path}`), system.makeDirectory(path)),
+    writeFile: (path, text) => (calls.push(`write ${path} ${text}`), system.writeFile(path, text)),
+    replaceFile: (path, text) => (calls.push(`replace ${path} ${text}`), system.replaceFile(path, text)),
+    removeFile: (path) => (calls.push(`remove ${path}`), system.removeFile(path)),
   };
 }
 
@@ -62,7 +65,7 @@ describe("watchStubborn()", () => {
     const { look } = watched(50);
     await look();
     const calls = await look();
-    expect(calls.filter((call) => call.startsWith("mkdir"))).toEqual([
+    expect(calls.filter((call) => call.startsWith("mkdir /sys"))).toEqual([
       "mkdir /sys/fs/cgroup/even.service/kgr",
       "mkdir /sys/fs/cgroup/odd.service/kgr",
     ]);
@@ -87,9 +90,62 @@ describe("watchStubborn()", () => {
     const { look, machine } = watched(2);
     machine.put({ "/proc/100/cgroup": "0::/even.service/kgr\n", "/proc/101/cgroup": "0::/kgr\n" });
     await look();
-    expect((await look()).filter((call) => call.startsWith("mkdir"))).toEqual([
+    expect((await look()).filter((call) => call.startsWith("mkdir /sys"))).toEqual([
       "mkdir /sys/fs/cgroup/even.service/kgr",
       "mkdir /sys/fs/cgroup/kgr",
     ]);
+  });
+
+  test("notes the group while its processes are frozen, and not after", async () => {
+    const { look, machine } = watched(1);
+    const own = "/sys/fs/cgroup/even.service/kgr";
+    machine.put({ [`${own}/cgroup.freeze`]: "0" });
+    await look();
+    const calls = await look();
+    expect(calls.filter((call) => /frozen|freeze/.test(call))).toEqual([
+      `replace /run/kgr/frozen ${own}\n`,
+      `write ${own}/cgroup.freeze 1`,
+      `write ${own}/cgroup.freeze 0`,
+      "remove /run/kgr/frozen",
+    ]);
+  });
+});
+
+describe("thawLeftOver()", () => {
+  const own = "/sys/fs/cgroup/a.service/kgr";
+
+  test.each(["poke", "wait"])(
+    "by kgr %s: what one that was killed left frozen is given back",
+    async (command) => {
+      const machine = makeMachine({
+        ...idleMachine,
+        "/run/kgr/frozen": `${own}\n`,
+        [`${own}/cgroup.freeze`]: "1",
+        [`${own}/cgroup.procs`]: "100\n",
+        "/sys/fs/cgroup/a.service/cgroup.procs": "",
+      });
+      expect(await machine.kgr(command)).toMatchObject({ status: 0, err: "" });
+      expect(machine.read(`${own}/cgroup.freeze`)).toBe("0");
+      expect(machine.read("/sys/fs/cgroup/a.service/cgroup.procs")).toBe("100");
+      expect(machine.system.exists("/run/kgr/frozen")).toBe(false);
+    },
+  );
+
+  test.each(["", "nonsense\n", "/sys/fs/cgroup/gone/kgr\n"])(
+    "a note that says %j harms nothing",
+    async (text) => {
+      const machine = makeMachine({ ...idleMachine, "/run/kgr/frozen": text });
+      expect(await machine.kgr("wait")).toEqual({ status: 0, out: "ready\n", err: "" });
+    },
+  );
+
+  test("poke --dry-run leaves it", async () => {
+    const machine = makeMachine({
+      ...idleMachine,
+      "/run/kgr/frozen": `${own}\n`,
+      [`${own}/cgroup.freeze`]: "1",
+    });
+    await machine.kgr("poke", "--dry-run");
+    expect(machine.read(`${own}/cgroup.freeze`)).toBe("1");
   });
 });

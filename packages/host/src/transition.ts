@@ -12,6 +12,7 @@ import { InterruptedError, ReversedError, TimeLimitError } from "./errors.ts";
 import { hasKgraft } from "./kgraft.ts";
 import { t } from "./language.ts";
 import { type LivePatch, patchInTransition, readPatch, setEnabled } from "./livepatch.ts";
+import { thawLeftOver } from "./nudge.ts";
 import { defaultPolicy, type Policy } from "./policy.ts";
 import { type Progress, progressOn } from "./progress.ts";
 import { watchStubborn } from "./stubborn.ts";
@@ -44,6 +45,7 @@ export async function followTransition(system: System, options: FollowOptions): 
   const startMs = system.nowMs();
   const progress = progressOn(system, options.progress);
   let limitMs = options.timeoutMs;
+  await thawLeftOver(system);
   for (;;) {
     const stuck = await waitUntil(system, startMs + limitMs, options, progress);
     if (stuck === null) {

@@ -16,7 +16,7 @@ beforeAll(async () => {
       lp_v1: ["vmlinux:version_proc_show"],
       lp_v2: ["vmlinux:version_proc_show"],
     },
-    { timeoutMs: 900_000, cpus: 2 },
+    { timeoutMs: 1_800_000, cpus: 2 },
   );
 });
 afterAll(async () => {
@@ -175,6 +175,68 @@ describe("a signal in downgrade", () => {
       }
     },
   );
+});
+
+describe("a signal in poke", () => {
+  const group = "/sys/fs/cgroup/service";
+  /** Ten that sleep in the function, in a service of their own. */
+  const asleep = `for i in 1 2 3 4 5 6 7 8 9 10; do
+      (read pid _ </proc/self/stat; echo $pid >${group}/cgroup.procs; exec cat /proc/lp_sleep) &
+    done >/dev/null 2>&1; sleep 1; insmod /p/lp_awake.ko`;
+  const left = `find /sys/fs/cgroup -name kgr; ls /run/kgr/frozen; cat ${group}/cgroup.procs; grep frozen ${group}/cgroup.events`;
+
+  beforeAll(async () => {
+    await run(`mkdir -p /sys/fs/cgroup; mount -t cgroup2 none /sys/fs/cgroup; mkdir ${group}`);
+    await run("insmod /p/lp_sleep.ko");
+  });
+  afterAll(async () => {
+    await run(`rmmod lp_sleep; rmdir ${group}; umount /sys/fs/cgroup`);
+  });
+
+  test.each(signals)("%s: nobody is left frozen, and all move", async (signal) => {
+    for (const delay of delays) {
+      await run(asleep);
+      await interrupted("poke", signal, delay);
+      expect(await run("kgr wait"), `after ${delay} s`).toMatchObject({ status: 0, stdout: "ready\n" });
+      await run("sleep 0.5");
+      expect((await run(left)).stdout, `after ${delay} s`).toBe("frozen 0\n");
+      expect(await run("kgr unload lp_awake")).toMatchObject({ status: 0 });
+    }
+  });
+
+  // The very moment, which no signal of a test hits.
+  test.each(["poke", "wait"])(
+    "killed when they were just frozen: kgr %s gives them back",
+    async (command) => {
+      const frozen = `mkdir ${group}/kgr; for pid in $(cat ${group}/cgroup.procs); do echo $pid >${group}/kgr/cgroup.procs; done
+      mkdir -p /run/kgr; echo ${group}/kgr >/run/kgr/frozen; echo 1 >${group}/kgr/cgroup.freeze`;
+      await run(`${asleep}; ${frozen}; sleep 2`);
+      expect(
+        (await run(`wc -l <${group}/kgr/cgroup.procs; grep frozen ${group}/kgr/cgroup.events`)).stdout,
+      ).toBe("10\nfrozen 1\n");
+      expect(await run(`kgr ${command}; kgr wait`)).toMatchObject({ status: 0 });
+      await run("sleep 0.5");
+      expect((await run(left)).stdout).toBe("frozen 0\n");
+      await run("kgr unload lp_awake");
+    },
+  );
+});
+
+describe("a signal in force", () => {
+  test.each(signals)("%s: it is forced or not, and typed again it is", async (signal) => {
+    await run("insmod /p/lp_busy.ko");
+    for (const delay of delays) {
+      await run("cat /proc/lp_busy >/dev/null 2>&1 & sleep 1; kgr load /p/lp_block.ko --no-wait");
+      checkEnd(await interrupted("force --yes", signal, delay), signal);
+      const again = await run("kgr force --yes; kgr status; kgr -v patches | grep -A 1 lp_block");
+      expect(again.stdout, `after ${delay} s`).toMatch(
+        /^(lp_block: ready, forced|ready)\nready\nlp_block\n {4}active: 1\n$/,
+      );
+      await run("echo 1 >/proc/lp_busy; sleep 1");
+      expect(await run("kgr unload lp_block")).toMatchObject({ status: 0 });
+    }
+    await run("rmmod lp_busy");
+  });
 });
 
 describe("a file system", () => {

@@ -4,7 +4,7 @@ import { beginChange } from "../change.ts";
 import { type Command, type Context, printJson, printLines } from "../command.ts";
 import { n, t } from "../language.ts";
 import { patchInTransition } from "../livepatch.ts";
-import { canBeNudged, type Means, poke } from "../nudge.ts";
+import { canBeNudged, type Means, poke, thawLeftOver } from "../nudge.ts";
 import { commandOf, groupByProcess, readBlocking } from "../tasks.ts";
 import { printable } from "../text.ts";
 
@@ -17,6 +17,9 @@ export const pokeCommand: Command = {
   async run({ system, invocation, dialect }: Context): Promise<number> {
     beginChange(system);
     const dryRun = invocation.options.has("dry-run");
+    if (!dryRun) {
+      await thawLeftOver(system);
+    }
     const patch = patchInTransition(system);
     const blocking = patch === null ? [] : (readBlocking(system, patch) ?? []);
     const processes = groupByProcess(blocking);
