@@ -261,8 +261,16 @@ describe("rpm", () => {
     const removed = await run("rpm -e kgraft-patch-6_1_0-55-cloud-amd64");
     expect(removed).toMatchObject({ status: 0 });
     expect(await spoken()).toBe("third");
-    expect(removed.stderr).toContain("kgraft_patch_3_1 stays in force until the next boot");
+    expect(removed.stderr).toContain(
+      "kgraft_patch_3_1 stays in force until the next boot; to go back now, type: kgr disable kgraft_patch_3_1\n",
+    );
     expect((await run(`ls /usr/lib/modules/${release}/updates`)).stdout).toBe("");
+  });
+
+  test("what a removal says to type goes back at once", async () => {
+    expect(await run("kgr disable kgraft_patch_3_1")).toMatchObject({ status: 0 });
+    expect(await spoken()).toBe("original");
+    expect((await run("kgr status")).stdout).toBe("ready\n");
   });
 
   test("one that is not let in: rpm says that its scriptlet failed", async () => {
