@@ -41,6 +41,30 @@ test("kgraft package ptf warns of one that brings another kernel", async () => {
   expect({ code, files: await readdir(directory.path) }).toEqual({ code: 0, files: ["ptf-7_1-1_all.deb"] });
 });
 
+test("kgraft publish warns of one in a channel that machines update from", async () => {
+  await using directory = await scratch();
+  const at = (name: string): string => join(directory.path, name);
+  const open = { ...env, KGRAFT_KEY_PASSPHRASE: "" };
+  const key = ["--name", "Live patches <live@kgraft.example>", "--no-passphrase", "-o", at("key.asc")];
+  await runKgraft(["key", "new", ...key], open);
+  const ptf = ["7", "--title", "x", "--package", "tool=1-1", "--format", "deb", "-o", directory.path];
+  await runKgraft(["package", "ptf", ...ptf], env);
+  const publish = [
+    "publish",
+    at("ptf-7_1-1_all.deb"),
+    "--repository",
+    at("repository"),
+    "--key",
+    at("key.asc"),
+  ];
+  const unasked =
+    /warning: apt and dnf install ptf-7 unasked, .* every machine that has channel stable\n.*--on-request/;
+  const plain = await runKgraft(publish, open);
+  expect(plain).toMatchObject({ code: 0, stdout: expect.stringMatching(unasked) as string });
+  const asked = await runKgraft([...publish, "--channel", "ptf", "--on-request"], open);
+  expect(asked).toMatchObject({ code: 0, stdout: expect.not.stringContaining("unasked") as string });
+});
+
 test("kgraft package refuses a date that is none, with 64", async () => {
   const { code, stderr } = await runKgraft(["package", "kgr"], { ...env, SOURCE_DATE_EPOCH: "yesterday" });
   expect(stderr).toMatch(/SOURCE_DATE_EPOCH is "yesterday", wanted seconds since 1970/);
