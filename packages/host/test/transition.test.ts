@@ -259,6 +259,15 @@ describe("a task in a patched function that is deaf to signals", () => {
     expect(await run("kgr status")).toMatchObject({ stdout: "in_progress\n" });
   });
 
+  test("force takes no for an answer", async () => {
+    const { status, stdout } = await run("pty 80 500 $'no\\n' kgr force");
+    expect(status).toBe(2);
+    expect(stdout).toMatch(
+      /lp_block is applying, 1 task left\. Forced, [^]*\nForce lp_block\? Type yes: no\r\nkgr: did not force lp_block: the answer was not yes/,
+    );
+    expect(await run("kgr status")).toMatchObject({ stdout: "in_progress\n" });
+  });
+
   test("force --yes ends the transition", async () => {
     expect(await run("kgr force --yes")).toMatchObject({ status: 0, stdout: "lp_block: ready, forced\n" });
     expect(await run("kgr force; kgr -v patches")).toMatchObject({
@@ -297,7 +306,34 @@ describe("a kernel thread that sleeps in a patched function", () => {
     expect(await blocking()).toHaveLength(1);
   });
 
+  const asleep = "cat /proc/$(pidof lp_sleeper)/stack | grep -o 'lp_sleep_thread'";
+
+  test("is turned back: by hand, and at the time limit", async () => {
+    expect((await run("kgr disable lp_awake && kgr status && kgr unload lp_awake")).stdout).toBe(
+      "lp_awake: disabled, its module is still loaded\nready\nlp_awake: unloaded\n",
+    );
+    expect(await run("kgr load /p/lp_awake.ko --timeout 2 --on-timeout reverse")).toMatchObject({
+      status: 3,
+      stdout: "",
+    });
+    expect((await run(`kgr status; kgr patches | grep lp_awake; ${asleep}`)).stdout).toBe(
+      "ready\nlp_sleep_thread\n",
+    );
+  });
+
+  test("is forced by who types yes: it counts as moved, and sits where it sat", async () => {
+    await run("kgr load /p/lp_awake.ko --no-wait");
+    const { status, stdout } = await run("pty 80 500 $'yes\\n' kgr force");
+    expect(status).toBe(0);
+    expect(stdout).toMatch(/Force lp_awake\? Type yes: yes\r\n[^\n]*lp_awake: ready, forced\r\n$/);
+    expect((await run(`kgr status; kgr -v patches | grep -A 1 lp_awake; ${asleep}`)).stdout).toBe(
+      "ready\nlp_awake\n    active: 1\nlp_sleep_thread\n",
+    );
+    expect((await run("kgr unload lp_awake")).stdout).toBe("lp_awake: unloaded\n");
+  });
+
   test("moves when what it waits for comes", async () => {
+    await run("kgr load /p/lp_awake.ko --no-wait");
     expect(await run("(sleep 1; echo 1 >/proc/lp_sleep) & kgr wait --timeout 30")).toMatchObject({
       status: 0,
     });
