@@ -107,6 +107,8 @@ test("apt upgrade, twice: each next one takes the place, and no moment is unpatc
     await publishPatch(2, "second");
     expect(await upgrade()).toContain(`Unpacking ${patchName} (2-1) over (1-1)`);
     await publishPatch(3, "third");
+    await machine.ok("apt update");
+    expect(await machine.ok("kgr -v -v patches")).toContain("\n    update available: 3-1\n");
     expect(await upgrade()).toContain(`Unpacking ${patchName} (3-1) over (2-1)`);
   });
   expect(heard).toEqual(["original", "second", "third"]);

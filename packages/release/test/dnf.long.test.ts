@@ -52,7 +52,11 @@ test("dnf upgrade, twice: told of by its CVE, in force at once, and no moment is
     await dnf("upgrade --cve=CVE-2026-0002");
     expect(await dnf("updateinfo list")).not.toContain("KGRAFT");
     await started.publishPatch(3, "third");
-    await dnf("--refresh upgrade --security");
+    await dnf("--refresh makecache");
+    expect(await machine.ok("kgr -v -v patches")).toMatch(
+      new RegExp(`    RPM: ${patch}-2-1\\.x86_64\n[^]*    update available: 3-1\n`),
+    );
+    await dnf("upgrade --security");
   });
   expect(heard).toEqual(["original", "second", "third"]);
   expect(await machine.ok(`kgr status; ls ${sysfs}`)).toBe("ready\nkgraft_patch_3_1\n");
@@ -78,6 +82,18 @@ test("dnf downgrade: back, and told of again", async () => {
   expect(heard).toEqual(["third", "second"]);
   expect(await machine.ok(`kgr status; ls ${sysfs}`)).toBe("ready\nkgraft_patch_2_1\n");
   expect(await dnf("updateinfo list --with-cve")).toMatch(new RegExp(`CVE-2026-0003 .*${patch}-3-1`));
+});
+
+test("kgr downgrade: dnf brings the version before, which takes the place", async () => {
+  expect(await machine.ok("kgr downgrade --dry-run")).toBe(
+    `kgraft_patch_2_1: would be downgraded by: /usr/bin/dnf -y downgrade ${patch}\n`,
+  );
+  const heard = await machine.heardWhile(async () => {
+    expect(await machine.ok("kgr downgrade --yes 2>/dev/null")).toBe("kgraft_patch_2_1: downgraded\n");
+    expect(await machine.ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
+    await dnf(`install ${patch}-2-1`);
+  });
+  expect(heard).toEqual(["second", "original", "second"]);
 });
 
 test("one that is not let in: dnf shows why, and what it says to type puts it into force", async () => {

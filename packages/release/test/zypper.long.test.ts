@@ -11,6 +11,8 @@ let machine: DebianMachine;
 beforeAll(async () => {
   started = await startRpmMachine({ packages: ["zypper", "rpm"], setups: "/etc/zypp/repos.d" });
   ({ machine } = started);
+  // Debian's rpm keeps a database for each user; zypper has the machine's, as everywhere else.
+  await machine.ok("mkdir -p /etc/rpm && echo '%_dbpath /var/lib/rpm' >/etc/rpm/macros");
 });
 afterAll(() => started?.[Symbol.asyncDispose]());
 
@@ -32,6 +34,9 @@ test("zypper patch, twice: listed by its CVE, in force at once, and no moment is
     await zypper("patch");
     await started.publishPatch(3, "third");
     await zypper("refresh");
+    expect(await machine.ok("kgr -v -v patches")).toMatch(
+      new RegExp(`    RPM: ${patch}-2-1\\.x86_64\n[^]*    update available: 3-1\n`),
+    );
     await zypper("patch");
   });
   expect(heard).toEqual(["original", "second", "third"]);
@@ -44,6 +49,18 @@ test("zypper install --oldpackage: back, and needed again", async () => {
   });
   expect(heard).toEqual(["third", "second"]);
   expect(await zypper("list-patches --cve")).toContain("CVE-2026-0003");
+});
+
+test("kgr downgrade: zypper brings the version before, which takes the place", async () => {
+  expect(await machine.ok("kgr downgrade --dry-run")).toBe(
+    `kgraft_patch_2_1: would be downgraded by: /usr/bin/zypper --non-interactive install --oldpackage '${patch}<2-1'\n`,
+  );
+  const heard = await machine.heardWhile(async () => {
+    expect(await machine.ok("kgr downgrade --yes 2>/dev/null")).toBe("kgraft_patch_2_1: downgraded\n");
+    expect(await machine.ok("kgr status; kgr patches")).toBe("ready\nkgraft_patch_1_1\n");
+    await zypper(`install ${patch}=2-1`);
+  });
+  expect(heard).toEqual(["second", "original", "second"]);
 });
 
 test("one that is not let in: zypper shows why, and what it says to type puts it into force", async () => {
