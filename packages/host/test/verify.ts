@@ -7,7 +7,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { bootWithManifests, makeProgram, type Suite } from "./guest.ts";
 import { type Running, type Scene, sceneIn } from "./scene.ts";
 
-const names = ["lp_demo", "lp_undo"] as const;
+const names = ["lp_demo", "lp_sealed", "lp_undo"] as const;
 const patched = "this has been live patched";
 const bpfUser = expect.stringMatching(/^direct call of bpf_trampoline_\d+$/) as string;
 const tracing = "cd /sys/kernel/tracing &&";
@@ -18,7 +18,10 @@ export function describeVerify(suite: Suite): void {
   describe(`kgr verify beside others, ${suite}`, () => {
     let scene: Scene;
     beforeAll(async () => {
-      const replaced = { lp_demo: ["vmlinux:cmdline_proc_show"] };
+      const replaced = {
+        lp_demo: ["vmlinux:cmdline_proc_show"],
+        lp_sealed: ["vmlinux:kernel_page_present"],
+      };
       scene = sceneIn(await bootWithManifests(replaced, { suite, names }, [await makeProgram("bpf")]));
       await scene.says("kgr load /p/lp_demo.ko");
     });
@@ -26,6 +29,7 @@ export function describeVerify(suite: Suite): void {
       await scene.guest.shutdown();
     });
     testsOfVerify(() => scene);
+    testOfSealed(() => scene, suite);
   });
 }
 
@@ -103,5 +107,21 @@ function testsOfVerify(scene: () => Scene): void {
     expect((await run(undo)).stdout).toMatch(new RegExp(`console=.*\n${undone}; other users of them: 1\n$`));
     expect(await says("cat /proc/cmdline")).toBe(patched);
     expect(await endBpf(scene(), bpf)).toBe("1");
+  });
+}
+
+/** How such a function begins: the call, or what the kernel wrote over endbr64 and the call. */
+const sealed = { bookworm: /^e8/, trixie: /^660f1f00e8/, sid: /^0f1f40d6e8/ } as const;
+
+function testOfSealed(scene: () => Scene, suite: Suite): void {
+  test("a function that may not be called by its address is proven too", async () => {
+    const { says } = scene();
+    await says("kgr unload lp_demo; kgr load /p/lp_sealed.ko");
+    expect(await verify(scene())).toMatchObject({
+      result: "proven",
+      entry: expect.stringMatching(sealed[suite]) as string,
+      calls: "klp_ftrace_handler",
+    });
+    await says("kgr unload lp_sealed");
   });
 }
