@@ -15,7 +15,7 @@ export interface ManifestFunction {
 
 /** Something that a live patch repairs. */
 export interface ManifestFix {
-  /** A CVE number, or whatever else names it. */
+  /** A CVE number, or whatever else names it and nothing else. */
   readonly id: string;
   readonly title: string;
   /** How severe it is by the Common Vulnerability Scoring System, where the author says so. */

@@ -4,6 +4,7 @@ import { glueObject, linkModule, manifestOf, type OpenedChange } from "@kgraft/b
 import type { Manifest } from "@kgraft/contract";
 import { writeTogether } from "@kgraft/kernel";
 import type { Plan } from "./plan.ts";
+import { repairedBy } from "./repaired.ts";
 
 export interface BuiltPlan {
   readonly modulePath: string;
@@ -32,13 +33,8 @@ export async function buildPlan(
   const name = planName(update.to);
   const glue = await glueObject(kernel.tree, signal);
   const bytes = await linkModule(kernel, { name, glue, deltas }, signal);
-  const repaired = fixes.filter(({ verdict }) => verdict === "carried");
   const manifest = await manifestOf(
-    {
-      kernel: kernel.tree,
-      patches: [update.patch],
-      fixes: repaired.map(({ title, cves }) => ({ id: cves[0] ?? update.to, title })),
-    },
+    { kernel: kernel.tree, patches: [update.patch], fixes: repairedBy(fixes) },
     name,
     deltas,
     bytes,
