@@ -4,6 +4,7 @@
  * Source: deb-changelog(5); "Changelogs" of the RPM manual.
  */
 import { BadPackageInput } from "./errors.ts";
+import { fill } from "./fill.ts";
 
 export interface ChangelogEntry {
   /** Version and revision, such as `2-1`. */
@@ -24,7 +25,9 @@ export function debChangelog(name: string, entries: readonly ChangelogEntry[]): 
   return entries
     .map(({ version, changes, maintainer, dateSeconds, isSecurity }) => {
       const urgency = isSecurity ? "high" : "medium";
-      const lines = changes.map((change) => `  * ${oneLine(change)}\n`).join("");
+      const lines = changes
+        .map((change) => fill(change.trim(), 80, "    ").replace(/^ {4}/, "  * "))
+        .join("");
       const date = new Date(dateSeconds * 1000).toUTCString().replace(/GMT$/, "+0000");
       return `${name} (${version}) stable; urgency=${urgency}\n\n${lines}\n -- ${maintainer}  ${date}\n`;
     })
@@ -64,7 +67,9 @@ export function parseChangelog(text: string, name: string): readonly ChangelogEn
       entries.push({ ...open, maintainer: end["maintainer"]!, dateSeconds });
       open = null;
     } else if (open !== null && /^ {2,}\S/.test(line)) {
-      open.changes.push(line.trim().replace(/^\* /, ""));
+      const { changes } = open;
+      const more = /^ {4,}\S/.test(line) ? changes.pop() : undefined;
+      changes.push(more === undefined ? line.trim().replace(/^\* /, "") : `${more} ${line.trim()}`);
     } else if (line.trim() !== "") {
       throw new BadPackageInput(
         `cannot read changelog of ${name}: line ${at + 1} is ${JSON.stringify(line.slice(0, 60))}, wanted ${open === null ? "NAME (VERSION) ...; urgency=..." : "a change or its end"}`,

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { gzipSync } from "node:zlib";
 import { debChangelog } from "./changelog.ts";
 import type { PackageDescription, PackagedFile, Scriptlets } from "./description.ts";
+import { fill } from "./fill.ts";
 import { runTool, type Work } from "./run.ts";
 import { dateFiles, stageFiles } from "./stage.ts";
 
@@ -101,20 +102,6 @@ function controlText(description: PackageDescription, installedKib: number): str
   const lines = Object.entries(fields).map(([name, value]) => `${name}: ${value}\n`);
   const paragraphs = description.description.map((text) => fill(text, 76, " ")).join(" .\n");
   return `${lines.join("")}Description: ${summary}\n${paragraphs}`;
-}
-
-/** Lines of at most so many columns, each begun alike. */
-export function fill(text: string, columns: number, indent: string): string {
-  let lines = "";
-  let line = indent;
-  for (const word of text.split(/\s+/)) {
-    if (line.length + word.length + 1 > columns && line !== indent) {
-      lines += `${line}\n`;
-      line = indent;
-    }
-    line += line === indent ? word : ` ${word}`;
-  }
-  return `${lines}${line}\n`;
 }
 
 async function bytesOf({ source }: PackagedFile): Promise<Uint8Array> {

@@ -251,10 +251,28 @@ function descriptionOf({ kernel, functions, fixes }: Manifest): readonly string[
       about,
     ];
   }
-  const objects = [...new Set(functions.map(({ object }) => object))].join(", ");
-  const repairs = fixes.length === 0 ? [] : [`It repairs ${fixes.map(({ id }) => id).join(", ")}.`];
   const number = functions.length === 1 ? "one function" : `${functions.length} functions`;
+  const objects = placesOf([...new Set(functions.map(({ object }) => object))]);
+  const repairs = fixes.length === 0 ? [] : [`It repairs ${repairsOf(fixes.map(({ id }) => id))}.`];
   return [`This live patch replaces ${number} of the running kernel (${objects}).`, ...repairs, about];
+}
+
+/** More names than this are no description any more: a whole update is in forty modules and has a hundred fixes. */
+const mostNames = 8;
+
+function placesOf(objects: readonly string[]): string {
+  if (objects.length <= mostNames) return objects.join(", ");
+  const modules = objects.filter((object) => object !== "vmlinux");
+  return `${modules.length < objects.length ? "vmlinux and " : ""}${modules.length} modules`;
+}
+
+/** Each CVE by its number; of what has none, too many are counted. */
+function repairsOf(ids: readonly string[]): string {
+  if (ids.length <= mostNames) return ids.join(", ");
+  const cves = ids.filter((id) => id.startsWith("CVE-"));
+  const others = ids.length - cves.length;
+  const rest = `${cves.length > 0 && others > 0 ? " and " : ""}${others > 0 ? `${others} other faults, which the changelog lists` : ""}`;
+  return `${cves.join(", ")}${rest}`;
 }
 
 /** The very kernel package, signed or not. */

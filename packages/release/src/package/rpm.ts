@@ -5,7 +5,7 @@
 import { rename, writeFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { rpmChangelog } from "./changelog.ts";
-import { fill } from "./deb.ts";
+import { fill } from "./fill.ts";
 import type { PackageArchitecture, PackageDescription, Scriptlets } from "./description.ts";
 import { runTool, type Work } from "./run.ts";
 import { dateFiles, stageFiles } from "./stage.ts";
