@@ -7,7 +7,7 @@ import { kernelsDirectory } from "./cache.ts";
 import { BadInput, BadRequest, KernelNotPrepared } from "./errors.ts";
 
 /** Raised whenever preparing changes what a kernel's directory holds. */
-export const schema = "kgraft-kernel/1";
+export const schema = "kgraft-kernel/2";
 
 export interface Compiler {
   /** What to run, such as `gcc-12`. */

@@ -70,9 +70,7 @@ async function load(tree: KernelTree, options: UnitsOptions): Promise<Units> {
 
 function open(file: UnitsFile): Units {
   const units = new Map(
-    Object.entries(file.units)
-      .filter(([unit]) => !isOfLink(unit))
-      .map(([unit, indices]) => [unit, indices.map((index) => file.objects[index]!)]),
+    Object.entries(file.units).map(([unit, indices]) => [unit, indices.map((index) => file.objects[index]!)]),
   );
   const { files, includes } = file.graph;
   let includers: number[][] | undefined;
