@@ -157,6 +157,47 @@ describe("a signal at any moment", () => {
   });
 });
 
+describe("a signal in disable", () => {
+  test.each(signals)("%s: it is in force, or on its way out, and typed again it is off", async (signal) => {
+    for (const delay of delays) {
+      expect(await run("kgr load /p/lp_demo.ko")).toMatchObject({ status: 0 });
+      checkEnd(await interrupted("disable lp_demo", signal, delay), signal);
+      await run("kgr disable lp_demo; kgr wait");
+      expect((await run(`kgr -v patches; ${stand}`)).stdout, `after ${delay} s`).toMatch(
+        /^lp_demo\n {4}active: 0\n[^]*patched 0\n$/,
+      );
+      expect(await run("kgr unload lp_demo")).toMatchObject({ status: 0 });
+      expect(await run(stand)).toMatchObject({ stdout: clean });
+    }
+  });
+});
+
+describe("a signal in install and uninstall", () => {
+  const modules = "/usr/lib/modules/$(uname -r)";
+  const folder = `${modules}/updates/kgraft`;
+  const there = `ls -A ${folder} 2>/dev/null; cmp ${folder}/lp_demo.ko /p/lp_demo.ko 2>/dev/null && echo same`;
+  const both = "lp_demo.json\nlp_demo.ko\nsame\n";
+  const wholeOrNone = /^(lp_demo: would be loaded|no live patch is installed for .*)\n$/;
+
+  beforeAll(async () => {
+    await run(`mkdir -p ${modules}`);
+  });
+
+  test.each(signals)("%s: whole, or none to kgr, and typed again it is done", async (signal) => {
+    for (const delay of delays) {
+      checkEnd(await interrupted("install /p/lp_demo.ko", signal, delay), signal);
+      expect((await run("kgr boot --dry-run 2>&1")).stdout, `after ${delay} s`).toMatch(wholeOrNone);
+      await run("kgr install /p/lp_demo.ko");
+      expect((await run(there)).stdout, `after ${delay} s`).toBe(both);
+
+      checkEnd(await interrupted("uninstall lp_demo", signal, delay), signal);
+      expect((await run("kgr boot --dry-run 2>&1")).stdout, `after ${delay} s`).toMatch(wholeOrNone);
+      await run("kgr uninstall lp_demo");
+      expect((await run(there)).stdout, `after ${delay} s`).toBe("");
+    }
+  });
+});
+
 describe("a signal in downgrade", () => {
   test.each(signals)(
     "%s: the newer one is in force or the earlier, and typed again it is the earlier",
