@@ -2,11 +2,10 @@
 import { readFile } from "node:fs/promises";
 import { basename, join } from "node:path";
 import type { Manifest } from "@kgraft/contract";
-import { type KernelTree, type OnProgress, writeTogether } from "@kgraft/kernel";
+import { allOrNone, type KernelTree, type OnProgress, writeTogether } from "@kgraft/kernel";
 import { BadChange, ChangeRefused, NoFunctionalChange, type UnitReason } from "./errors.ts";
 import { manifestOf } from "./manifest.ts";
 import { glueObject } from "./module/glue.ts";
-import { allOrNone } from "./limit.ts";
 import { isCallbackSection } from "./module/declarations.ts";
 import { linkModule } from "./module/link.ts";
 import { checkSigningKey, type SigningKey, signModule } from "./module/sign.ts";

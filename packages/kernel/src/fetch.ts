@@ -8,6 +8,7 @@
 import { rename, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
 import { readBuildId } from "@kgraft/elf";
+import { allOrNone } from "./all-or-none.ts";
 import {
   type Apt,
   installedBytes,
@@ -180,24 +181,17 @@ async function unpackAndPrepare(
 ): Promise<void> {
   const stop = new AbortController();
   const both: WorkOptions = { ...work, signal: AbortSignal.any([work.signal, stop.signal]) };
-  const stopping = async (task: Promise<void>): Promise<void> => {
-    try {
-      await task;
-    } catch (error) {
-      stop.abort(error);
-      throw error;
-    }
-  };
   const files = [packages.source, packages.debug, ...packages.image];
   const [source, debug, ...image] = await download(files, work);
   work.onProgress({ stage: "unpack", message: "source, image and debug packages" });
-  const results = await Promise.allSettled([
-    stopping(makeSource(source!, directory, kernel, both)),
-    stopping(unpackBinaries(image, debug!, directory, kernel.release, both)),
-  ]);
-  work.signal.throwIfAborted();
-  const failed = results.find((result) => result.status === "rejected");
-  if (failed !== undefined) throw stop.signal.reason;
+  const works = [
+    makeSource(source!, directory, kernel, both),
+    unpackBinaries(image, debug!, directory, kernel.release, both),
+  ];
+  await allOrNone(works, stop).catch((error: unknown) => {
+    work.signal.throwIfAborted();
+    throw error;
+  });
 }
 
 async function makeSource(

@@ -13,6 +13,7 @@ export {
   readStructLayouts,
   type StructLayout,
 } from "./btf.ts";
+export { allOrNone } from "./all-or-none.ts";
 export { isCompilable, type ObjtoolCommand, objtoolCommand } from "./command-table.ts";
 export { preprocessAssembly } from "./assembly.ts";
 export { cacheDirectory } from "./cache-directory.ts";

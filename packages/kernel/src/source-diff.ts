@@ -5,6 +5,7 @@
  */
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { allOrNone } from "./all-or-none.ts";
 import { locate, type PackageFile, updateIndex } from "./apt.ts";
 import type { Architecture } from "./architecture.ts";
 import { cacheDirectory } from "./cache-directory.ts";
@@ -117,15 +118,8 @@ export async function diffFiles(
   const worker = async (): Promise<void> => {
     for (const [index, file] of pending) results[index] = await diffFile(file, scratch, both);
   };
-  const workers = Array.from({ length: 4 }, worker);
-  try {
-    await Promise.all(workers);
-  } catch (error) {
-    // None writes any more when the scratch directory goes.
-    stop.abort(error);
-    await Promise.allSettled(workers);
-    throw error;
-  }
+  // None writes any more when the scratch directory goes.
+  await allOrNone(Array.from({ length: 4 }, worker), stop);
   return results;
 }
 
