@@ -66,6 +66,20 @@ const both = (name: string | null): readonly string[] =>
 const loaded: HeldCall = { name: "finit_module", side: "exit" };
 const removedScriptlet: HeldCall = { name: "execve", path: script, side: "enter" };
 
+/** What a client is told, once to be cut off and once more; `mend` is what it wants before that. */
+function stepsOf(
+  client: string,
+  mend = ":",
+): (command: string, wanted: Version, cuts: readonly Cut[]) => Step {
+  return (command, wanted, cuts) => ({
+    work: command.split(" ")[0]!,
+    command: `${client} ${command}`,
+    again: `${mend}; ${client} ${command}`,
+    wanted,
+    cuts,
+  });
+}
+
 /** apt, with a hook of its own that gives it something to do behind dpkg. */
 function apt(): Client {
   const name = `kgraft-patch-${release}`;
@@ -77,13 +91,7 @@ function apt(): Client {
     path: `${store}/${patch}.ko.dpkg-new`,
     side: "enter",
   });
-  const step = (command: string, wanted: Version, cuts: readonly Cut[]): Step => ({
-    work: command.split(" ")[0]!,
-    command: `${get} ${command}`,
-    again: `${mend}; ${get} ${command}`,
-    wanted,
-    cuts,
-  });
+  const step = stepsOf(get, mend);
   return {
     name: "apt",
     setup: `cp /share/patches/dists/stable/kgraft.sources /etc/apt/sources.list.d/ && apt-get update && ${get} install kgr`,
@@ -189,13 +197,7 @@ function zypper(): Client {
   const cached = "/var/cache/zypp/packages/kgraft-stable/Packages";
   const unpacking = (patch: string): HeldCall => ({ name: "renameat", path: `${patch}.ko`, side: "enter" });
   const erasing = (file: string): HeldCall => ({ name: "unlinkat", path: file, side: "enter" });
-  const step = (command: string, wanted: Version, cuts: readonly Cut[]): Step => ({
-    work: command.split(" ")[0]!,
-    command: `${run} ${command}`,
-    again: `${run} ${command}`,
-    wanted,
-    cuts,
-  });
+  const step = stepsOf(run);
   return {
     name: "zypper",
     setup: `mkdir -p /etc/zypp/repos.d && cp /share/standins.repo /share/patches/rpm/stable/kgraft.repo /etc/zypp/repos.d/ &&
